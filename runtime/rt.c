@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/rt.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "runtime/context.h"
+#include "runtime/sched.h"
+
+static const size_t stack_sizes[TASK_STACK_COUNT] = {
+	[TASK_STACK_SMALL] = (size_t)32 * 1024 * SAN_STACK_FACTOR,
+	[TASK_STACK_NORMAL] = (size_t)64 * 1024 * SAN_STACK_FACTOR,
+	[TASK_STACK_LARGE] = (size_t)256 * 1024 * SAN_STACK_FACTOR,
+};
+
+int rt_new(struct rt **out, const struct rt_options *options)
+{
+	struct rt *rt = calloc(1, sizeof(*rt));
+
+	*out = NULL;
+	if (!rt)
+		return -ENOMEM;
+	rt->max_tasks = options->max_tasks ? options->max_tasks
+					   : RT_STACKS_DEFAULT;
+	for (int i = 0; i < TASK_STACK_COUNT; i++)
+		stack_pool_init(&rt->stacks[i], stack_sizes[i], rt->max_tasks,
+				options->mprotect_guards);
+	rt->budget = SCHED_BUDGET;
+	int err = backend_uring_new(&rt->backend, options, &rt->counters);
+	if (err) {
+		free(rt);
+		return err;
+	}
+	*out = rt;
+	return 0;
+}
+
+const char *rt_refusal(int err, char *buf, size_t cap)
+{
+	return backend_uring_refusal(err, buf, cap);
+}
+
+struct first {
+	int (*fn)(struct rt *rt, void *arg);
+	void *arg;
+	int result;
+};
+
+static void first_task(struct rt *rt, void *arg)
+{
+	struct first *first = arg;
+
+	first->result = first->fn(rt, first->arg);
+}
+
+int rt_run(struct rt *rt, const char *name, int (*fn)(struct rt *rt, void *arg),
+	   void *arg)
+{
+	struct first first = { .fn = fn, .arg = arg };
+	struct scope scope;
+
+	scope_open(rt, &scope, DEADLINE_NEVER);
+	int err =
+		task_spawn(&scope, name, TASK_STACK_LARGE, first_task, &first);
+	if (err)
+		return err;
+
+	struct task *task = rt->ready_first;
+	rt->ready_first = rt->ready_last = NULL;
+	rt->current = task;
+	task->state = TASK_RUNNING;
+	rt->from_thread = true;
+	san_switch_begin(&rt->thread_san, &task->san);
+	context_switch(&rt->thread_sp, task->sp);
+	san_switch_end(&rt->thread_san, NULL);
+	return first.result;
+}
+
+void rt_free(struct rt *rt)
+{
+	if (!rt)
+		return;
+	rt->backend->ops->free(rt->backend);
+	for (int i = 0; i < TASK_STACK_COUNT; i++)
+		stack_pool_fini(&rt->stacks[i]);
+	free(rt);
+}
+
+const char *rt_backend_name(const struct rt *rt)
+{
+	return rt->backend->ops->name;
+}
+
+const struct rt_counters *rt_counters(const struct rt *rt)
+{
+	return &rt->counters;
+}
+
+const char *rt_limit_message(const struct rt *rt)
+{
+	return rt->limit;
+}
+
+void rt_each_task(struct rt *rt, void (*fn)(const char *line, void *arg),
+		  void *arg)
+{
+	static const char *const states[] = { "ready", "running", "parked" };
+	int64_t now = clock_now(rt, CLOCK_ID_MONOTONIC);
+	char line[160];
+
+	for (struct task *task = rt->all; task; task = task->all_next) {
+		double parked = (double)(now - task->since) / 1e9;
+
+		if (task->state == TASK_PARKED && task->wait)
+			snprintf(line, sizeof(line),
+				 "%-24s parked in %s for %.3f s", task->name,
+				 task->wait->what, parked > 0 ? parked : 0);
+		else
+			snprintf(line, sizeof(line), "%-24s %s", task->name,
+				 states[task->state]);
+		fn(line, arg);
+	}
+}

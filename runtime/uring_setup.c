@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/uring_setup.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "runtime/clock.h"
+
+#define RING_SMALLEST 8u
+#define CQ_FACTOR 4u	 /* completions per submission entry */
+#define SETUP_TRIES 10	 /* at the smallest size, while memory is short … */
+#define SETUP_PAUSE_MS 5 /* … this long after each */
+
+/* The best set of flags that the kernel accepts, for `entries`. */
+static int setup_flags(struct io_uring *ring, unsigned entries)
+{
+	static const unsigned sets[] = {
+		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+			IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
+		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+			IORING_SETUP_SUBMIT_ALL,
+		0,
+	};
+	int err = -EINVAL;
+
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+		struct io_uring_params params = {
+			.flags = sets[i] | IORING_SETUP_CQSIZE |
+				 IORING_SETUP_CLAMP,
+			.cq_entries = entries * CQ_FACTOR,
+		};
+		err = io_uring_queue_init_params(entries, ring, &params);
+		if (err != -EINVAL)
+			break;
+	}
+	return err;
+}
+
+/* Rings are charged to RLIMIT_MEMLOCK by some kernels, for all processes of
+ * the user together, and given back late: take less, and wait a little. */
+int uring_setup(struct io_uring *ring, unsigned entries)
+{
+	int tries = SETUP_TRIES;
+	int err;
+
+	while ((err = setup_flags(ring, entries)) == -ENOMEM) {
+		if (entries > RING_SMALLEST) {
+			entries /= 2;
+			continue;
+		}
+		if (tries-- == 0)
+			break;
+		nanosleep(&(struct timespec){ .tv_nsec = SETUP_PAUSE_MS *
+							 CLOCK_NS_PER_MS },
+			  NULL);
+	}
+	return err;
+}
