@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+/*
+ * pool - connections kept alive, by origin (scheme, host, port).
+ *
+ * Every connection is watched from the moment it is open, also while somebody
+ * uses it, so that taking and giving cost no operation. When the other side
+ * closes an idle one, it is gone before anyone can take it; one in use is
+ * merely not kept. Data arriving on a connection wakes nobody here. Idle ones
+ * are used last in, first out, and dropped after POOL_IDLE_MS (on
+ * CLOCK_BOOTTIME: what was idle through a suspend is not trusted). How many
+ * connections an origin has is bounded; whoever comes when all are busy waits
+ * its turn, first come first served.
+ */
+#ifndef NET_POOL_H
+#define NET_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/stream.h"
+#include "net/url.h"
+
+struct rt;
+struct pool;
+struct resolver;
+
+#define POOL_PER_ORIGIN_MAX 128
+#define POOL_IDLE_MS 90000
+/* How late an idle connection may be dropped: the process is not woken for
+ * it if it wakes for anything else by then. */
+#define POOL_IDLE_SLACK_MS 15000
+
+/* A connection that somebody holds. Read-only but for `stream`. */
+struct pool_conn {
+	struct stream *stream;
+	bool reused; /* it has carried a request before */
+};
+
+struct pool_counters {
+	uint64_t opened;  /* connections made */
+	uint64_t reused;  /* times an idle one was taken */
+	uint64_t dropped; /* idle ones that the peer closed */
+	uint64_t expired; /* idle ones not used for POOL_IDLE_MS */
+};
+
+/* A pool that dials with `resolver` (borrowed for the pool's life; NULL where
+ * only literals are dialled). NULL when out of memory. Does not park. */
+struct pool *pool_new(struct rt *rt, struct resolver *resolver);
+/* Closes every idle connection and frees the pool; nobody may hold one. Parks
+ * briefly, always completes. */
+void pool_free(struct pool *pool);
+
+/* Takes an idle connection to the origin of `url` (scheme, host, port), or
+ * opens one. `fresh` insists on a new one. Returns 0 with *out set; else what
+ * dial gave, -ETIMEDOUT, -ENOMEM, -EPROTONOSUPPORT (https), or the
+ * cancellation's reason. Parks. */
+int pool_take(struct pool *pool, const struct url *url, bool fresh,
+	      struct pool_conn **out, struct deadline deadline);
+
+/* Gives it back: idle when `reusable` (the answer was read to its end and
+ * neither side asked to close), else closed. Parks only to close, and always
+ * completes. */
+void pool_give(struct pool *pool, struct pool_conn *conn, bool reusable);
+
+/* Drops what will have been idle for POOL_IDLE_MS at `boot_ns` on
+ * CLOCK_BOOTTIME. The pool does it by itself; callers need it only to be rid
+ * of connections early. Does not park: closing is left to a task. */
+void pool_expire(struct pool *pool, int64_t boot_ns);
+
+const struct pool_counters *pool_counters(const struct pool *pool);
+
+#endif
