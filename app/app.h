@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+/*
+ * app - molecule-mcp put together: what there is, in which order it starts,
+ * and how it stops.
+ *
+ * Everything hangs off one struct app; nothing is global. app_run is the
+ * runtime's main task. The MCP server starts first, so that the host gets its
+ * answers while registration runs beside it.
+ *
+ * A stop comes from the host (end of stdin, a stdout that nobody reads), from
+ * SIGTERM or SIGINT, or from a registration that was refused. Then reading
+ * ends, waits are cancelled, other tool calls may finish for APP_GRACE_MS,
+ * answers are flushed, requests are cancelled, file writes are completed, the
+ * log is emptied. Each step is bounded; the sum stays below APP_STOP_MS.
+ */
+#ifndef APP_APP_H
+#define APP_APP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "app/config.h"
+#include "app/identity.h"
+#include "app/log.h"
+#include "app/platform_client.h"
+#include "app/receiver.h"
+#include "app/state_dir.h"
+#include "app/tools.h"
+#include "app/workspace.h"
+#include "runtime/event.h"
+#include "runtime/scope.h"
+
+struct inbox;
+struct mcp_server;
+struct pool;
+struct resolver;
+struct rt;
+
+#define APP_EXIT_OK 0
+#define APP_EXIT_RUNTIME 1  /* the system refuses what the program needs */
+#define APP_EXIT_CONFIG 2   /* environment missing or not usable */
+#define APP_EXIT_REJECTED 3 /* registration answered 401 or 403 */
+
+#define APP_GRACE_MS 1000 /* for tool calls under way at a stop */
+#define APP_STATE_MS 150  /* for file writes under way after that */
+#define APP_LOG_MS 50	  /* for what is left of the log */
+#define APP_STOP_MS 1500  /* all of it */
+
+struct app {
+	struct rt *rt;
+	struct config config;
+	struct log log;
+	int signal_fd; /* SIGTERM, SIGINT; -1: none */
+
+	struct state_dir state;
+	struct identity who;
+	struct resolver *resolver;
+	struct pool *pool;
+	struct platform_client client;
+	struct inbox *inbox; /* NULL: switched off */
+	struct tools tools;
+	struct workspace workspace;
+	struct receiver receiver;
+	struct mcp_server *mcp;
+
+	struct scope services; /* heartbeat, registration, polling, signals */
+	struct event stop;
+	int exit_code;
+};
+
+/* The main task; `arg` is a struct app whose config, log and signal_fd are
+ * filled in and the rest zero. Returns the exit code. */
+int app_run(struct rt *rt, void *arg);
+
+/* Asks for the stop, with this exit code. The first one counts. Does not
+ * park. */
+void app_stop(struct app *app, int exit_code);
+
+#endif

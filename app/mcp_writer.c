@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+#include "app/mcp_writer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/event.h"
+#include "runtime/io.h"
+#include "runtime/scope.h"
+#include "runtime/task.h"
+
+/* One write: what a pipe holds, so that progress shows in between. */
+#define CHUNK_MAX 65536u
+
+struct mcp_writer {
+	struct rt *rt;
+	int fd;
+	void (*failed)(void *arg, int err);
+	void *arg;
+	char *queue; /* lines that no write has taken yet */
+	size_t len, cap;
+	size_t in_flight; /* bytes that the task is writing */
+	uint64_t written;
+	int err;	   /* what ended the writer, 0 while it lives */
+	bool writing;	   /* the task lives */
+	bool closed;	   /* mcp_writer_close was called */
+	struct scope task; /* where it lives */
+	/* Signalled when bytes went out, and when the writer ended. */
+	struct cond progress;
+};
+
+struct mcp_writer *mcp_writer_new(struct rt *rt, int fd,
+				  void (*failed)(void *arg, int err), void *arg)
+{
+	struct mcp_writer *writer = calloc(1, sizeof(*writer));
+
+	if (!writer)
+		return NULL;
+	writer->rt = rt;
+	writer->fd = fd;
+	writer->failed = failed;
+	writer->arg = arg;
+	scope_open(rt, &writer->task, DEADLINE_NEVER);
+	cond_init(rt, &writer->progress);
+	return writer;
+}
+
+static void drop_queue(struct mcp_writer *writer)
+{
+	free(writer->queue);
+	writer->queue = NULL;
+	writer->len = 0;
+	writer->cap = 0;
+}
+
+static int write_all(struct mcp_writer *writer, const char *buf, size_t len)
+{
+	writer->in_flight = len;
+	while (writer->in_flight) {
+		size_t part = writer->in_flight;
+		ssize_t n;
+
+		if (part > CHUNK_MAX)
+			part = CHUNK_MAX;
+		n = io_write(writer->rt, writer->fd,
+			     buf + (len - writer->in_flight), part,
+			     DEADLINE_NEVER);
+		if (n == -EAGAIN) /* a descriptor made non-blocking */
+			n = io_poll(writer->rt, writer->fd, POLLOUT,
+				    DEADLINE_NEVER) < 0
+				    ? -EIO
+				    : -EAGAIN;
+		if (n == -EAGAIN)
+			continue;
+		if (n <= 0)
+			return n ? (int)n : -EIO;
+		writer->in_flight -= (size_t)n;
+		writer->written += (uint64_t)n;
+		cond_broadcast(&writer->progress);
+	}
+	return 0;
+}
+
+static void write_queue(struct rt *rt, void *arg)
+{
+	struct mcp_writer *writer = arg;
+	int err = 0;
+
+	(void)rt;
+	while (writer->len && !err) {
+		char *buf = writer->queue;
+		size_t len = writer->len;
+
+		writer->queue = NULL;
+		writer->len = 0;
+		writer->cap = 0;
+		err = write_all(writer, buf, len);
+		free(buf);
+	}
+	writer->in_flight = 0;
+	writer->writing = false;
+	if (!err)
+		return;
+	drop_queue(writer);
+	if (!writer->err) {
+		writer->err = err;
+		if (writer->failed)
+			writer->failed(writer->arg, err);
+	}
+	cond_broadcast(&writer->progress);
+}
+
+static int wait_for_room(struct mcp_writer *writer, struct deadline deadline)
+{
+	while (!writer->err && mcp_writer_full(writer)) {
+		int err = cond_wait(&writer->progress, deadline);
+
+		if (err)
+			return err;
+	}
+	return writer->err;
+}
+
+/* Makes sure that `more` bytes fit behind what is queued. */
+static int reserve(struct mcp_writer *writer, size_t more)
+{
+	size_t cap = writer->cap ? writer->cap : 1024;
+	char *queue;
+
+	while (cap - writer->len < more)
+		cap *= 2;
+	if (cap == writer->cap)
+		return 0;
+	queue = realloc(writer->queue, cap);
+	if (!queue)
+		return -ENOMEM;
+	writer->queue = queue;
+	writer->cap = cap;
+	return 0;
+}
+
+/* A line on its own becomes the queue as it is. */
+static int append(struct mcp_writer *writer, struct jsonrpc_line line)
+{
+	int err;
+
+	if (!writer->queue) {
+		writer->queue = line.data;
+		writer->len = line.len;
+		writer->cap = line.len;
+		return 0;
+	}
+	err = reserve(writer, line.len);
+	if (!err) {
+		memcpy(writer->queue + writer->len, line.data, line.len);
+		writer->len += line.len;
+	}
+	free(line.data);
+	return err;
+}
+
+int mcp_writer_put(struct mcp_writer *writer, struct jsonrpc_line line,
+		   struct deadline deadline)
+{
+	int err = wait_for_room(writer, deadline);
+
+	if (!err && !writer->writing) {
+		err = task_spawn(&writer->task, "stdout", TASK_STACK_SMALL,
+				 write_queue, writer);
+		writer->writing = !err;
+	}
+	if (err) {
+		free(line.data);
+		return err;
+	}
+	return append(writer, line);
+}
+
+bool mcp_writer_full(const struct mcp_writer *writer)
+{
+	return mcp_writer_pending(writer) >= MCP_WRITER_QUEUE_MAX;
+}
+
+size_t mcp_writer_pending(const struct mcp_writer *writer)
+{
+	return writer->len + writer->in_flight;
+}
+
+uint64_t mcp_writer_written(const struct mcp_writer *writer)
+{
+	return writer->written;
+}
+
+bool mcp_writer_stalled(struct mcp_writer *writer, uint64_t before)
+{
+	task_yield(writer->rt);
+	return writer->written == before;
+}
+
+int mcp_writer_flush(struct mcp_writer *writer, uint32_t stall_ms,
+		     struct deadline deadline)
+{
+	struct rt *rt = writer->rt;
+
+	while (!writer->err && mcp_writer_pending(writer)) {
+		uint64_t before = writer->written;
+		struct deadline stall = deadline_in_ms(rt, stall_ms);
+		int err = cond_wait(&writer->progress,
+				    deadline_earlier(rt, deadline, stall));
+
+		if (err == -ETIMEDOUT && !mcp_writer_stalled(writer, before) &&
+		    deadline_left_ns(rt, deadline) > 0)
+			continue;
+		if (err)
+			return mcp_writer_pending(writer) ? err : writer->err;
+	}
+	return writer->err;
+}
+
+void mcp_writer_close(struct mcp_writer *writer)
+{
+	if (writer->closed)
+		return;
+	writer->closed = true;
+	if (!writer->err)
+		writer->err = -EPIPE;
+	cond_broadcast(&writer->progress);
+	scope_close(&writer->task);
+	drop_queue(writer);
+}
+
+void mcp_writer_free(struct mcp_writer *writer)
+{
+	free(writer);
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+/*
+ * mcp_writer - the one way to stdout: whole lines, in the order they came.
+ *
+ * Lines are put into a bounded queue; a task that lives only while there is
+ * something to write takes all that is queued and writes it in one go. A
+ * reader that stops reading fills the queue and then holds up whoever puts
+ * lines, and nobody else. The first error of a write (-EPIPE: the host is
+ * gone) is final: it is reported once to `failed`, and every later put gives
+ * it back.
+ */
+#ifndef APP_MCP_WRITER_H
+#define APP_MCP_WRITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/jsonrpc.h"
+#include "runtime/clock.h"
+
+struct rt;
+struct mcp_writer;
+
+/* A put waits while this many bytes or more are queued. */
+#define MCP_WRITER_QUEUE_MAX (1024u * 1024)
+
+/* A writer to `fd`, which stays the caller's. `failed` (may be NULL) must not
+ * park. NULL when out of memory. Does not park. */
+struct mcp_writer *mcp_writer_new(struct rt *rt, int fd,
+				  void (*failed)(void *arg, int err),
+				  void *arg);
+
+/* Queues one line, which is taken whatever happens. Parks while the queue is
+ * full. Returns 0; the writer's error; -ENOMEM; -EPIPE after mcp_writer_close;
+ * -ETIMEDOUT past the deadline; or the cancellation's reason. On failure
+ * nothing was queued. */
+int mcp_writer_put(struct mcp_writer *writer, struct jsonrpc_line line,
+		   struct deadline deadline);
+
+/* A put would have to wait now. */
+bool mcp_writer_full(const struct mcp_writer *writer);
+
+/* Bytes that are queued or in the hands of the kernel, and bytes written so
+ * far: a writer with the first above 0 and the second at rest is stuck. */
+size_t mcp_writer_pending(const struct mcp_writer *writer);
+uint64_t mcp_writer_written(const struct mcp_writer *writer);
+
+/* Whether nothing has been written since mcp_writer_written gave `before`,
+ * after everything that is ready had its turn: what happened while this
+ * process was not running counts. Parks. */
+bool mcp_writer_stalled(struct mcp_writer *writer, uint64_t before);
+
+/* Parks until everything is written, or `stall_ms` went by in which not one
+ * byte was taken, or `deadline`. 0, -ETIMEDOUT, the writer's error, or the
+ * cancellation's reason. */
+int mcp_writer_flush(struct mcp_writer *writer, uint32_t stall_ms,
+		     struct deadline deadline);
+
+/* Refuses further lines, drops what is still queued, ends the task. Always
+ * completes. Idempotent. Parks. */
+void mcp_writer_close(struct mcp_writer *writer);
+/* Frees it, after mcp_writer_close. NULL is harmless. */
+void mcp_writer_free(struct mcp_writer *writer);
+
+#endif

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: MIT
+#include "app/platform_client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/config.h"
+#include "app/platform_request.h"
+#include "proto/a2a.h"
+#include "proto/json.h"
+#include "runtime/io.h"
+
+void platform_client_init(struct platform_client *client, struct rt *rt,
+			  struct pool *pool)
+{
+	*client = (struct platform_client){ .rt = rt, .pool = pool };
+	cond_init(rt, &client->uploaded);
+}
+
+void platform_client_fini(struct platform_client *client)
+{
+	for (size_t i = 0; i < PLATFORM_UPLOADS_KEPT; i++)
+		free(client->uploads[i]);
+}
+
+bool platform_id_valid(const char *id)
+{
+	return config_id_valid(id);
+}
+
+void platform_new_id(struct rt *rt, char out[UUID_LEN + 1])
+{
+	uint8_t random[16];
+
+	io_random(rt, random, sizeof(random));
+	uuid_v4(out, random);
+}
+
+/* GET of a target, which is taken. */
+static void get(struct platform_client *client, const struct identity *who,
+		char *target, bool as_workspace, struct platform_reply *reply)
+{
+	platform_request_send(
+		&(struct platform_request){
+			.client = client,
+			.who = who,
+			.method = "GET",
+			.target = target,
+			.as_workspace = as_workspace,
+			.idempotent = true,
+			.timeout_ms = PLATFORM_TIMEOUT_MS,
+		},
+		reply);
+}
+
+/* POST of a JSON tree; target and tree are taken, NULL is out of memory. The
+ * rest of the request is filled in by the caller. */
+static void post(struct platform_request *request, char *target, json_t *json,
+		 struct platform_reply *reply)
+{
+	request->method = "POST";
+	request->target = target;
+	request->type = "application/json";
+	request->body = json_dump_line(json, &request->body_len);
+	json_decref(json);
+	if (request->timeout_ms == 0)
+		request->timeout_ms = PLATFORM_TIMEOUT_MS;
+	if (request->body == NULL) {
+		free(request->target);
+		request->target = NULL;
+	}
+	platform_request_send(request, reply);
+}
+
+/* False, with the reply saying so, when the id cannot stand in a path. */
+static bool check_id(const char *id, struct platform_reply *reply)
+{
+	if (id != NULL && platform_id_valid(id))
+		return true;
+	platform_reply_refuse(reply, -EINVAL,
+			      "this is not a workspace id (letters, digits, "
+			      "'-', '_' and '.' are expected)");
+	return false;
+}
+
+void platform_register(struct platform_client *client,
+		       const struct identity *who, json_t *card,
+		       struct platform_reply *reply)
+{
+	struct platform_request request = { .client = client,
+					    .who = who,
+					    .idempotent = true };
+
+	post(&request, platform_target("/registry/register"),
+	     payload_register(who->workspace_id, json_incref(card)), reply);
+}
+
+void platform_heartbeat(struct platform_client *client,
+			const struct identity *who,
+			const struct payload_heartbeat *beat,
+			int64_t timeout_ms, struct platform_reply *reply)
+{
+	struct platform_request request = { .client = client,
+					    .who = who,
+					    .idempotent = true,
+					    .timeout_ms = timeout_ms };
+	struct payload_heartbeat own = *beat;
+
+	own.workspace_id = who->workspace_id;
+	post(&request, platform_target("/registry/heartbeat"),
+	     payload_heartbeat(&own), reply);
+}
+
+void platform_poll_activity(struct platform_client *client,
+			    const struct identity *who, const char *cursor,
+			    unsigned int limit, struct platform_reply *reply)
+{
+	struct platform_request request = {
+		.client = client,
+		.who = who,
+		.method = "GET",
+		.idempotent = true,
+		.timeout_ms = PLATFORM_TIMEOUT_MS,
+		.answer_max = PLATFORM_PAGE_BYTES,
+	};
+	char limited[32] = "";
+	char *since = NULL;
+
+	if (limit > 0)
+		snprintf(limited, sizeof(limited), "&limit=%u", limit);
+	if (cursor == NULL) {
+		request.target = platform_target(
+			"/workspaces/%s/activity?type=a2a_receive&since_secs=%d"
+			"%s",
+			who->workspace_id, PLATFORM_SINCE_SECS, limited);
+	} else {
+		since = platform_encode(cursor);
+		if (since != NULL)
+			request.target = platform_target(
+				"/workspaces/%s/activity?type=a2a_receive"
+				"&since_id=%s%s",
+				who->workspace_id, since, limited);
+	}
+	free(since);
+	platform_request_send(&request, reply);
+}
+
+void platform_report_activity(struct platform_client *client,
+			      const struct identity *who,
+			      const struct payload_activity *activity,
+			      struct platform_reply *reply)
+{
+	struct platform_request request = { .client = client,
+					    .who = who,
+					    .timeout_ms = PLATFORM_REPORT_MS };
+	struct payload_activity own = *activity;
+
+	own.source_id = who->workspace_id;
+	post(&request,
+	     platform_target("/workspaces/%s/activity", who->workspace_id),
+	     payload_activity(&own), reply);
+}
+
+void platform_notify(struct platform_client *client, const struct identity *who,
+		     const char *message, json_t *attachments,
+		     struct platform_reply *reply)
+{
+	struct platform_request request = { .client = client,
+					    .who = who,
+					    .timeout_ms = PLATFORM_NOTIFY_MS };
+
+	post(&request,
+	     platform_target("/workspaces/%s/notify", who->workspace_id),
+	     payload_notify(message, json_incref(attachments)), reply);
+}
+
+void platform_upload(struct platform_client *client, const struct identity *who,
+		     const struct platform_file *files, size_t count,
+		     struct platform_reply *reply)
+{
+	platform_upload_send(client, who,
+			     platform_target("/workspaces/%s/chat/uploads",
+					     who->workspace_id),
+			     files, count, reply);
+}
+
+void platform_delegate(struct platform_client *client,
+		       const struct identity *who, const char *target_id,
+		       const char *task, const char *key,
+		       struct platform_reply *reply)
+{
+	/* The key makes a second arrival harmless. */
+	struct platform_request request = { .client = client,
+					    .who = who,
+					    .idempotent = true };
+
+	if (!check_id(target_id, reply))
+		return;
+	post(&request,
+	     platform_target("/workspaces/%s/delegate", who->workspace_id),
+	     payload_delegate(target_id, task, key), reply);
+}
+
+void platform_delegations(struct platform_client *client,
+			  const struct identity *who,
+			  struct platform_reply *reply)
+{
+	get(client, who,
+	    platform_target("/workspaces/%s/delegations", who->workspace_id),
+	    false, reply);
+}
+
+void platform_a2a(struct platform_client *client, const struct identity *who,
+		  const char *peer_id, const char *message_id, const char *text,
+		  struct platform_reply *reply)
+{
+	struct platform_request request = { .client = client,
+					    .who = who,
+					    .as_workspace = true,
+					    .timeout_ms = PLATFORM_A2A_MS };
+
+	if (!check_id(peer_id, reply))
+		return;
+	post(&request, platform_target("/workspaces/%s/a2a", peer_id),
+	     a2a_message_send(message_id, message_id, text), reply);
+}
+
+void platform_discover(struct platform_client *client,
+		       const struct identity *who, const char *peer_id,
+		       struct platform_reply *reply)
+{
+	if (check_id(peer_id, reply))
+		get(client, who,
+		    platform_target("/registry/discover/%s", peer_id), true,
+		    reply);
+}
+
+void platform_peers(struct platform_client *client, const struct identity *who,
+		    struct platform_reply *reply)
+{
+	get(client, who,
+	    platform_target("/registry/%s/peers", who->workspace_id), true,
+	    reply);
+}
+
+void platform_workspace(struct platform_client *client,
+			const struct identity *who, const char *workspace_id,
+			struct platform_reply *reply)
+{
+	if (workspace_id == NULL)
+		workspace_id = who->workspace_id;
+	if (check_id(workspace_id, reply))
+		get(client, who,
+		    platform_target("/workspaces/%s", workspace_id), false,
+		    reply);
+}
+
+void platform_memory_commit(struct platform_client *client,
+			    const struct identity *who, const char *content,
+			    const char *scope, struct platform_reply *reply)
+{
+	struct platform_request request = { .client = client, .who = who };
+
+	post(&request,
+	     platform_target("/workspaces/%s/memories", who->workspace_id),
+	     payload_memory(who->workspace_id, content, scope), reply);
+}
+
+void platform_memory_recall(struct platform_client *client,
+			    const struct identity *who, const char *query,
+			    const char *scope, struct platform_reply *reply)
+{
+	char *q = platform_encode(query);
+	char *s = platform_encode(scope);
+	char *target = NULL;
+
+	if (q != NULL && s != NULL)
+		target = platform_target(
+			"/workspaces/%s/memories?workspace_id=%s&q=%s&scope=%s",
+			who->workspace_id, who->workspace_id, q, s);
+	free(q);
+	free(s);
+	get(client, who, target, false, reply);
+}

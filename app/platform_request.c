@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+#include "app/platform_request.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/pool.h"
+#include "proto/json.h"
+
+#define ORIGIN_SHOWN_MAX 128 /* of a Location, in a message */
+
+char *platform_target(const char *format, ...)
+{
+	char *text;
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vasprintf(&text, format, args);
+	va_end(args);
+	return n < 0 ? NULL : text;
+}
+
+static bool is_unreserved(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
+	       c == '~';
+}
+
+char *platform_encode(const char *text)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	char *out = malloc(strlen(text) * 3 + 1);
+	char *p = out;
+
+	if (out == NULL)
+		return NULL;
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (is_unreserved(*text)) {
+			*p++ = *text;
+			continue;
+		}
+		*p++ = '%';
+		*p++ = hex[c >> 4];
+		*p++ = hex[c & 15];
+	}
+	*p = '\0';
+	return out;
+}
+
+static void add_field(struct http_request *http, const char *name,
+		      const char *value)
+{
+	http->fields[http->field_count++] =
+		(struct http_field){ .name = name, .value = value };
+}
+
+/* Where a redirect points, without what is secret or long in it. */
+static char *redirect_detail(const char *location)
+{
+	const char *host = location != NULL ? strstr(location, "://") : NULL;
+	char *text = NULL;
+	int len;
+
+	if (host == NULL)
+		return strdup("a redirect, which is not followed; check "
+			      "PLATFORM_URL");
+	len = (int)(host - location + 3) + (int)strcspn(host + 3, "/?#@");
+	if (len > ORIGIN_SHOWN_MAX)
+		len = ORIGIN_SHOWN_MAX;
+	if (asprintf(&text,
+		     "a redirect to %.*s, which is not followed; if that is "
+		     "the platform, set PLATFORM_URL to it",
+		     len, location) < 0)
+		return NULL;
+	return text;
+}
+
+static char *token_detail(const struct identity *who)
+{
+	char name[TOKEN_NAME_MAX];
+	char *text;
+
+	token_source_name(&who->token, name, sizeof(name));
+	return asprintf(&text, "the token came from %s", name) < 0 ? NULL
+								   : text;
+}
+
+/* Moves what an answer holds into the reply. */
+static void take_answer(struct platform_reply *reply,
+			const struct platform_request *request,
+			struct http_response *response)
+{
+	struct rt *rt = request->client->rt;
+
+	reply->status = response->status;
+	reply->retry_after_ms = platform_retry_after_ms(
+		http1_field(&response->head, "retry-after"), clock_wall(rt));
+	if (response->status >= 300 && response->status < 400)
+		reply->detail = redirect_detail(
+			http1_field(&response->head, "location"));
+	reply->body = response->body;
+	reply->body_len = response->body_len;
+	response->body = NULL;
+	response->body_len = 0;
+	http_response_free(response);
+	if (reply->body_len > 0)
+		reply->json = json_parse_bounded(reply->body, reply->body_len,
+						 &reply->json_err);
+	if (reply->detail == NULL && platform_unauthorised(reply))
+		reply->detail = token_detail(request->who);
+}
+
+static void fetch(const struct platform_request *request,
+		  const struct token *token, struct platform_reply *reply)
+{
+	struct http_request http = {
+		.method = request->method,
+		.url = &request->who->url,
+		.target = request->target,
+		.body = request->body,
+		.body_len = request->body_len,
+		.source = request->source,
+		.source_arg = request->source_arg,
+		.idempotent = request->idempotent,
+		.idle_ms = request->timeout_ms > HTTP_IDLE_MS
+				   ? (uint32_t)request->timeout_ms
+				   : 0,
+		.body_max = request->answer_max,
+	};
+	struct http_response response = { 0 };
+
+	add_field(&http, "Authorization", token->bearer);
+	add_field(&http, "Origin", request->who->origin);
+	if (request->type != NULL)
+		add_field(&http, "Content-Type", request->type);
+	if (request->as_workspace)
+		add_field(&http, "X-Workspace-ID", request->who->workspace_id);
+	reply->err = http_fetch(
+		request->client->pool, &http, &response, &reply->phase,
+		deadline_in_ms(request->client->rt, request->timeout_ms));
+	if (reply->err == 0)
+		take_answer(reply, request, &response);
+}
+
+/* There is no token to send. */
+static void refuse_token(struct platform_reply *reply,
+			 const struct identity *who, int err)
+{
+	char text[TOKEN_NAME_MAX + 128];
+
+	token_problem(&who->token, err, text, sizeof(text));
+	platform_reply_refuse(reply, -EKEYREJECTED, text);
+}
+
+void platform_request_send(struct platform_request *request,
+			   struct platform_reply *reply)
+{
+	struct token token;
+	int err;
+
+	*reply = (struct platform_reply){
+		.retry_after_ms = -1,
+		.token = token_source_kind(&request->who->token),
+	};
+	if (request->target == NULL) {
+		reply->err = -ENOMEM;
+	} else {
+		err = token_get(&request->who->token, &token);
+		if (err == 0)
+			fetch(request, &token, reply);
+		else if (err == -ECANCELED || err == -ETIMEDOUT ||
+			 err == -ENOMEM)
+			reply->err = err;
+		else
+			refuse_token(reply, request->who, err);
+		token_release(&token);
+	}
+	free(request->target);
+	free(request->body);
+	request->target = request->body = NULL;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+/*
+ * platform_request - what all requests of the platform client have in common:
+ * the headers, the token, the timeout, and the making of a reply.
+ *
+ * For platform_client.c and platform_upload.c.
+ */
+#ifndef APP_PLATFORM_REQUEST_H
+#define APP_PLATFORM_REQUEST_H
+
+#include "app/platform_client.h"
+
+/* One request. What is marked as taken is freed by platform_request_send. */
+struct platform_request {
+	struct platform_client *client;
+	const struct identity *who;
+	const char *method;
+	char *target;	  /* taken; from platform_target */
+	char *body;	  /* taken; malloc'd, NULL: none (or `source`) */
+	size_t body_len;  /* of either */
+	const char *type; /* Content-Type; NULL: none */
+	http_source_fn source;
+	void *source_arg;
+	bool as_workspace; /* with X-Workspace-ID */
+	bool idempotent;   /* harmless when it arrives twice */
+	int64_t timeout_ms;
+	size_t answer_max; /* bytes; 0: HTTP_RESPONSE_BODY_MAX */
+};
+
+/* The request's target from a format; every %s in it must be safe in a path
+ * or encoded. Malloc'd; NULL when out of memory. */
+char *platform_target(const char *format, ...)
+	__attribute__((format(printf, 1, 2)));
+
+/* Percent-encodes for a query (RFC 3986 section 2.3 is left as it is).
+ * Malloc'd; NULL when out of memory. */
+char *platform_encode(const char *text);
+
+/* Makes *reply an error that was found before anything was sent; `detail` is
+ * copied, may be NULL. */
+void platform_reply_refuse(struct platform_reply *reply, int err,
+			   const char *detail);
+
+/* Sends it and fills in *reply. A NULL target becomes -ENOMEM. Parks. */
+void platform_request_send(struct platform_request *request,
+			   struct platform_reply *reply);
+
+/* platform_upload, to `target`, which is taken. Parks. */
+void platform_upload_send(struct platform_client *client,
+			  const struct identity *who, char *target,
+			  const struct platform_file *files, size_t count,
+			  struct platform_reply *reply);
+
+/* The value of Retry-After (RFC 9110 section 10.2.3): seconds or a date, which
+ * `wall_ns` is compared with. Milliseconds from 0 to PLATFORM_RETRY_MAX_MS; -1
+ * when it is neither, or NULL. */
+int64_t platform_retry_after_ms(const char *value, int64_t wall_ns);
+
+#endif

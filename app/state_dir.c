@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: MIT
+#include "app/state_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/log.h"
+#include "runtime/io.h"
+#include "runtime/task.h"
+
+/*
+ * Temporary files are named after the file they become, with one of a few
+ * endings; two processes that share the directory thus never write the same
+ * one, and those left by a killed process can be found again by name.
+ */
+static const char *const temp_endings[] = { ".tmp", ".tmp2", ".tmp3" };
+#define TEMP_COUNT (sizeof(temp_endings) / sizeof(*temp_endings))
+#define NAME_MAX_LEN 64u /* of a file with its ending */
+
+static const char *const known_names[] = {
+	STATE_DIR_TOKEN,
+	STATE_DIR_SECRET,
+	STATE_DIR_CURSOR,
+};
+
+/* One write. It outlives a caller that is cancelled. */
+struct job {
+	struct state_dir *dir;
+	char name[NAME_MAX_LEN];
+	char *data;
+	size_t len;
+	int err;
+	bool done, abandoned;
+	struct cond finished;
+};
+
+void state_dir_init(struct state_dir *dir, struct rt *rt, struct log *log,
+		    const char *configs_dir, const char *home)
+{
+	*dir = (struct state_dir){
+		.rt = rt,
+		.log = log,
+		.configs_dir = configs_dir,
+		.home = home,
+		.system = "/configs",
+	};
+	cond_init(rt, &dir->idle);
+	scope_open(rt, &dir->scope, DEADLINE_NEVER);
+}
+
+void state_dir_stop(struct state_dir *dir, struct deadline deadline)
+{
+	scope_wait(&dir->scope, deadline);
+	scope_close(&dir->scope);
+	free(dir->path);
+	dir->path = NULL;
+}
+
+static char *join(const char *dir, const char *name)
+{
+	char *path;
+
+	return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
+}
+
+/* Whether a file can be made in `path`; a root that is mounted read-only says
+ * no only to the attempt. */
+static bool writable(struct rt *rt, const char *path)
+{
+	char *probe;
+	int fd = io_openat(rt, AT_FDCWD, path, O_TMPFILE | O_WRONLY, 0600,
+			   DEADLINE_NEVER);
+
+	if (fd >= 0) {
+		io_close(rt, fd);
+		return true;
+	}
+	if (fd != -EOPNOTSUPP && fd != -EISDIR && fd != -EINVAL)
+		return false;
+	probe = join(path, ".molecule-mcp.probe");
+	if (probe == NULL)
+		return false;
+	fd = io_openat(rt, AT_FDCWD, probe, O_CREAT | O_WRONLY | O_NOFOLLOW,
+		       0600, DEADLINE_NEVER);
+	if (fd >= 0) {
+		io_close(rt, fd);
+		io_unlinkat(rt, AT_FDCWD, probe, 0, DEADLINE_NEVER);
+	}
+	free(probe);
+	return fd >= 0;
+}
+
+static char *choose(struct state_dir *dir)
+{
+	struct stat st;
+
+	if (dir->configs_dir != NULL)
+		return strdup(dir->configs_dir);
+	if (io_fstatat(dir->rt, AT_FDCWD, dir->system, &st, 0) == 0 &&
+	    S_ISDIR(st.st_mode) && writable(dir->rt, dir->system))
+		return strdup(dir->system);
+	return dir->home != NULL ? join(dir->home, ".molecule-workspace")
+				 : NULL;
+}
+
+const char *state_dir_path(struct state_dir *dir)
+{
+	char *path;
+
+	if (dir->path != NULL)
+		return dir->path;
+	path = choose(dir);
+	if (dir->path == NULL)
+		dir->path = path; /* nobody was faster */
+	else
+		free(path);
+	return dir->path;
+}
+
+static ssize_t read_all(struct rt *rt, int fd, char *buf, size_t cap)
+{
+	size_t len = 0;
+
+	while (len < cap) {
+		ssize_t n =
+			io_read(rt, fd, buf + len, cap - len, DEADLINE_NEVER);
+
+		if (n < 0)
+			return n;
+		if (n == 0) {
+			buf[len] = '\0';
+			return (ssize_t)len;
+		}
+		len += (size_t)n;
+	}
+	return -EMSGSIZE;
+}
+
+ssize_t state_dir_read_path(struct rt *rt, const char *path, char *buf,
+			    size_t cap)
+{
+	struct stat st;
+	ssize_t n;
+	/* O_NONBLOCK: a FIFO must not hold up the opening. */
+	int fd = io_openat(rt, AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY,
+			   0, DEADLINE_NEVER);
+
+	if (fd < 0)
+		return fd;
+	n = io_fstat(rt, fd, &st);
+	if (n == 0 && !S_ISREG(st.st_mode))
+		n = -ENOTSUP;
+	if (n == 0)
+		n = read_all(rt, fd, buf, cap);
+	io_close(rt, fd);
+	return n;
+}
+
+ssize_t state_dir_read(struct state_dir *dir, const char *name, char *buf,
+		       size_t cap)
+{
+	const char *base = state_dir_path(dir);
+	char *path;
+	ssize_t n;
+
+	if (base == NULL)
+		return -ENOENT;
+	path = join(base, name);
+	if (path == NULL)
+		return -ENOMEM;
+	n = state_dir_read_path(dir->rt, path, buf, cap);
+	free(path);
+	return n;
+}
+
+/* mkdir -p; existing directories keep their mode. */
+static int make_parents(struct rt *rt, char *path)
+{
+	int err = 0;
+
+	for (char *p = path + 1; err == 0; p++) {
+		char end = *p;
+
+		if (end != '/' && end != '\0')
+			continue;
+		*p = '\0';
+		err = io_mkdirat(rt, AT_FDCWD, path, 0700, DEADLINE_NEVER);
+		*p = end;
+		if (err == -EEXIST || err == -EISDIR)
+			err = 0;
+		if (end == '\0')
+			break;
+	}
+	return err;
+}
+
+/* Opens the directory; makes it first where it is not there. */
+static int open_dir(struct state_dir *dir, bool make)
+{
+	const int flags = O_RDONLY | O_DIRECTORY;
+	const char *path = state_dir_path(dir);
+	char *copy;
+	int fd;
+
+	if (path == NULL)
+		return -ENOENT;
+	fd = io_openat(dir->rt, AT_FDCWD, path, flags, 0, DEADLINE_NEVER);
+	if (fd != -ENOENT || !make)
+		return fd;
+	copy = strdup(path);
+	if (copy == NULL)
+		return -ENOMEM;
+	fd = make_parents(dir->rt, copy);
+	free(copy);
+	if (fd < 0)
+		return fd;
+	return io_openat(dir->rt, AT_FDCWD, path, flags, 0, DEADLINE_NEVER);
+}
+
+static bool is_stale(struct rt *rt, int dirfd, const char *name)
+{
+	struct stat st;
+
+	return io_fstatat(rt, dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       clock_wall(rt) / CLOCK_NS_PER_S - (int64_t)st.st_mtime >
+		       STATE_DIR_STALE_S;
+}
+
+static void temp_name(char *buf, const char *name, size_t which)
+{
+	snprintf(buf, NAME_MAX_LEN, "%s%s", name, temp_endings[which]);
+}
+
+/* Makes a temporary file for `name` that nobody else has: its descriptor. */
+static int make_temp(struct rt *rt, int dirfd, const char *name, char *temp)
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+	int fd = -EEXIST;
+
+	for (size_t i = 0; i < TEMP_COUNT && fd == -EEXIST; i++) {
+		temp_name(temp, name, i);
+		fd = io_openat(rt, dirfd, temp, flags, 0600, DEADLINE_NEVER);
+		if (fd != -EEXIST || !is_stale(rt, dirfd, temp))
+			continue;
+		io_unlinkat(rt, dirfd, temp, 0, DEADLINE_NEVER);
+		fd = io_openat(rt, dirfd, temp, flags, 0600, DEADLINE_NEVER);
+	}
+	return fd == -EEXIST ? -EBUSY : fd;
+}
+
+static int replace_in(struct rt *rt, int dirfd, const struct job *job)
+{
+	char temp[NAME_MAX_LEN];
+	int err;
+	int fd = make_temp(rt, dirfd, job->name, temp);
+
+	if (fd < 0)
+		return fd;
+	err = io_write_all(rt, fd, job->data, job->len, NULL, DEADLINE_NEVER);
+	if (err == 0)
+		err = io_fsync(rt, fd, DEADLINE_NEVER);
+	io_close(rt, fd);
+	if (err == 0)
+		err = io_renameat(rt, dirfd, temp, dirfd, job->name,
+				  DEADLINE_NEVER);
+	if (err < 0) {
+		io_unlinkat(rt, dirfd, temp, 0, DEADLINE_NEVER);
+		return err;
+	}
+	err = io_fsync(rt, dirfd, DEADLINE_NEVER);
+	return err == -EINVAL ? 0 : err; /* directories cannot be synced here */
+}
+
+static int replace(const struct job *job)
+{
+	struct rt *rt = job->dir->rt;
+	int dirfd = open_dir(job->dir, true);
+	int err;
+
+	if (dirfd < 0)
+		return dirfd;
+	err = replace_in(rt, dirfd, job);
+	io_close(rt, dirfd);
+	return err;
+}
+
+static void job_free(struct job *job)
+{
+	explicit_bzero(job->data, job->len);
+	free(job->data);
+	free(job);
+}
+
+/* Tells of the first failure in a row. */
+static void say(struct state_dir *dir, const char *name, int err)
+{
+	if (err == 0) {
+		dir->warned = false;
+		return;
+	}
+	if (dir->warned || err == -ECANCELED)
+		return;
+	dir->warned = true;
+	if (dir->path == NULL)
+		log_warning(dir->log,
+			    "molecule-mcp: there is no place to keep %s: set "
+			    "CONFIGS_DIR to a directory that can be written; "
+			    "going on without",
+			    name);
+	else
+		log_warning(dir->log,
+			    "molecule-mcp: cannot write %s/%s: %s; going on "
+			    "with what is in memory, which a restart forgets. "
+			    "Set CONFIGS_DIR to a directory that can be "
+			    "written",
+			    dir->path, name, strerrordesc_np(-err));
+}
+
+static void job_task(struct rt *rt, void *arg)
+{
+	struct job *job = arg;
+	struct state_dir *dir = job->dir;
+
+	(void)rt;
+	while (dir->busy && job->err == 0)
+		job->err = cond_wait(&dir->idle, DEADLINE_NEVER);
+	if (job->err == 0) {
+		dir->busy = true;
+		job->err = replace(job);
+		dir->busy = false;
+		cond_signal(&dir->idle);
+		say(dir, job->name, job->err);
+	}
+	job->done = true;
+	if (job->abandoned)
+		job_free(job);
+	else
+		cond_signal(&job->finished);
+}
+
+static struct job *job_new(struct state_dir *dir, const char *name,
+			   const void *data, size_t len)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (job == NULL)
+		return NULL;
+	job->dir = dir;
+	job->data = malloc(len + 1);
+	if (job->data == NULL) {
+		free(job);
+		return NULL;
+	}
+	memcpy(job->data, data, len);
+	job->len = len;
+	snprintf(job->name, sizeof(job->name), "%s", name);
+	cond_init(dir->rt, &job->finished);
+	return job;
+}
+
+int state_dir_write(struct state_dir *dir, const char *name, const void *data,
+		    size_t len)
+{
+	struct job *job;
+	int err;
+
+	if (len > STATE_DIR_FILE_MAX || strlen(name) + 8 > NAME_MAX_LEN)
+		return -EINVAL;
+	job = job_new(dir, name, data, len);
+	if (job == NULL)
+		return -ENOMEM;
+	err = task_spawn(&dir->scope, "state", TASK_STACK_SMALL, job_task, job);
+	if (err < 0) {
+		job_free(job);
+		return err;
+	}
+	err = 0;
+	while (!job->done && err == 0)
+		err = cond_wait(&job->finished, DEADLINE_NEVER);
+	if (!job->done) {
+		job->abandoned = true;
+		return err;
+	}
+	err = job->err;
+	job_free(job);
+	return err;
+}
+
+int state_dir_remove(struct state_dir *dir, const char *name)
+{
+	int dirfd = open_dir(dir, false);
+	int err;
+
+	if (dirfd < 0)
+		return dirfd == -ENOENT ? 0 : dirfd;
+	err = io_unlinkat(dir->rt, dirfd, name, 0, DEADLINE_NEVER);
+	io_close(dir->rt, dirfd);
+	return err == -ENOENT ? 0 : err;
+}
+
+void state_dir_clean(struct state_dir *dir)
+{
+	char temp[NAME_MAX_LEN];
+	int dirfd = open_dir(dir, false);
+
+	if (dirfd < 0)
+		return;
+	for (size_t i = 0; i < sizeof(known_names) / sizeof(*known_names); i++)
+		for (size_t k = 0; k < TEMP_COUNT; k++) {
+			temp_name(temp, known_names[i], k);
+			if (is_stale(dir->rt, dirfd, temp))
+				io_unlinkat(dir->rt, dirfd, temp, 0,
+					    DEADLINE_NEVER);
+		}
+	io_close(dir->rt, dirfd);
+}

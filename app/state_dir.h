@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+/*
+ * state_dir - the small files that outlive the process.
+ *
+ * They lie in one directory: CONFIGS_DIR if set (made with its parents when
+ * absent); else /configs if that exists and can be written; else
+ * $HOME/.molecule-workspace (made with mode 0700). It is chosen at first use.
+ *
+ * A write is whole or has not happened: the bytes go to a temporary file of
+ * mode 0600, which is synced, renamed over the old one, and the directory is
+ * synced. A write that has begun is finished although its caller is
+ * cancelled, so that stopping leaves no temporary file; state_dir_stop waits
+ * for those. When the disk is full or read-only the first failure is logged
+ * as a warning, and again only after a write has succeeded; the program goes
+ * on with what it has in memory.
+ *
+ * Nothing else in the program opens files for its own purposes.
+ */
+#ifndef APP_STATE_DIR_H
+#define APP_STATE_DIR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "runtime/clock.h"
+#include "runtime/event.h"
+#include "runtime/scope.h"
+
+struct log;
+struct rt;
+
+#define STATE_DIR_TOKEN ".auth_token"
+#define STATE_DIR_SECRET ".platform_inbound_secret"
+#define STATE_DIR_CURSOR ".mcp_inbox_cursor"
+#define STATE_DIR_FILE_MAX 65536u /* bytes of a file written or read */
+#define STATE_DIR_STALE_S 60	  /* a temporary file this old is abandoned */
+
+struct state_dir {
+	struct rt *rt;
+	struct log *log;
+	const char *configs_dir; /* borrowed; NULL or CONFIGS_DIR */
+	const char *home;	 /* borrowed; NULL or HOME */
+	const char *system;	 /* "/configs"; tests choose another */
+	char *path;		 /* the chosen directory, NULL before */
+	bool warned;		 /* a failure has been logged */
+	bool busy;		 /* a write is under way */
+	struct cond idle;	 /* it is not any more */
+	struct scope scope;	 /* of the writes */
+};
+
+/* The strings are borrowed for the structure's life. Does not park. */
+void state_dir_init(struct state_dir *dir, struct rt *rt, struct log *log,
+		    const char *configs_dir, const char *home);
+
+/* Waits for writes under way until `deadline`, then gives them up, and frees
+ * what the structure owns. Parks. */
+void state_dir_stop(struct state_dir *dir, struct deadline deadline);
+
+/* The chosen directory, which may not exist yet; NULL when there is none to
+ * choose (no HOME) or out of memory. Borrowed. Parks at first use. */
+const char *state_dir_path(struct state_dir *dir);
+
+/* Reads the file `name` of the directory whole into buf. Returns the count
+ * (buf is NUL-terminated behind it); -ENOENT; -EMSGSIZE when it has cap bytes
+ * or more; or what the system gave. Parks. */
+ssize_t state_dir_read(struct state_dir *dir, const char *name, char *buf,
+		       size_t cap);
+/* The same for any path. */
+ssize_t state_dir_read_path(struct rt *rt, const char *path, char *buf,
+			    size_t cap);
+
+/* Replaces the file `name` by these bytes (at most STATE_DIR_FILE_MAX; they
+ * are copied). 0, or a negative errno, which has been logged as described.
+ * When cancelled: the reason, and the write completes by itself. Parks. */
+int state_dir_write(struct state_dir *dir, const char *name, const void *data,
+		    size_t len);
+
+/* Removes the file `name`: 0, also when there is none. Parks. */
+int state_dir_remove(struct state_dir *dir, const char *name);
+
+/* Removes temporary files that a killed process left. Parks. */
+void state_dir_clean(struct state_dir *dir);
+
+#endif

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: MIT
+#include "app/workspace.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/config.h"
+#include "app/identity.h"
+#include "app/platform_client.h"
+#include "app/state_dir.h"
+#include "proto/json.h"
+#include "proto/payload.h"
+#include "runtime/io.h"
+#include "runtime/rt.h"
+#include "runtime/scope.h"
+#include "runtime/task.h"
+
+#define SECRET_MAX 4096 /* bytes */
+
+void workspace_init(struct workspace *workspace,
+		    const struct workspace_deps *deps)
+{
+	*workspace = (struct workspace){
+		.deps = *deps,
+		.started_ns = clock_now(deps->rt, CLOCK_ID_BOOTTIME),
+	};
+	event_init(deps->rt, &workspace->tried);
+}
+
+static void wipe(char *text)
+{
+	if (text != NULL)
+		explicit_bzero(text, strlen(text));
+}
+
+void workspace_fini(struct workspace *workspace)
+{
+	wipe(workspace->secret);
+	free(workspace->secret);
+	workspace->secret = NULL;
+}
+
+void workspace_task_begin(struct workspace *workspace)
+{
+	workspace->active++;
+}
+
+void workspace_task_end(struct workspace *workspace)
+{
+	workspace->active--;
+}
+
+int64_t workspace_next(int64_t start, int64_t now, int64_t interval_ns)
+{
+	if (now < start)
+		return start;
+	return start + ((now - start) / interval_ns + 1) * interval_ns;
+}
+
+struct deadline workspace_cadence(struct rt *rt, int64_t start,
+				  uint32_t interval_ms, int64_t retry_ms)
+{
+	int64_t now = clock_now(rt, CLOCK_ID_BOOTTIME);
+	int64_t next =
+		workspace_next(start, now, interval_ms * CLOCK_NS_PER_MS);
+	uint32_t slack = interval_ms / 8;
+
+	if (retry_ms > WORKSPACE_RETRY_MAX_MS)
+		retry_ms = WORKSPACE_RETRY_MAX_MS;
+	if (retry_ms > 0 && next < now + retry_ms * CLOCK_NS_PER_MS)
+		next = now + retry_ms * CLOCK_NS_PER_MS;
+	if (slack > WORKSPACE_SLACK_MS)
+		slack = WORKSPACE_SLACK_MS;
+	return deadline_cadence(next, slack);
+}
+
+int64_t workspace_backoff_ms(uint32_t attempt, uint32_t random,
+			     int64_t retry_after_ms)
+{
+	int64_t pause = WORKSPACE_BACKOFF_MAX_MS;
+
+	if (attempt < 6)
+		pause = (int64_t)WORKSPACE_BACKOFF_MS << attempt;
+	if (pause > WORKSPACE_BACKOFF_MAX_MS)
+		pause = WORKSPACE_BACKOFF_MAX_MS;
+	pause = pause * 3 / 4 + random % (pause / 2 + 1);
+	return pause > retry_after_ms ? pause : retry_after_ms;
+}
+
+/* A token that was refused: what to do about it, and how loud. */
+static void log_refused(const struct workspace_failures *failures,
+			const struct workspace_deps *deps, const char *what,
+			const struct platform_reply *reply)
+{
+	uint32_t n = failures->unauthorised;
+	char source[TOKEN_NAME_MAX];
+
+	token_source_name(&deps->who->token, source, sizeof(source));
+	if (n < WORKSPACE_AUTH_LOUD)
+		log_warning(deps->log,
+			    "%s was refused with %d (%u/%d): the platform does "
+			    "not accept the token from %s; if this goes on, "
+			    "regenerate it in the canvas Tokens tab",
+			    what, reply->status, n, WORKSPACE_AUTH_LOUD,
+			    source);
+	else if ((n - WORKSPACE_AUTH_LOUD) % WORKSPACE_AUTH_AGAIN == 0)
+		log_error(deps->log,
+			  "%s was refused %u times in a row, the last time "
+			  "with %d: the token has been revoked, probably "
+			  "because workspace %s was deleted. This server keeps "
+			  "running, but every call will fail. Regenerate the "
+			  "token in the canvas Tokens tab and replace it in "
+			  "%s; restart if it stands in the host's "
+			  "configuration",
+			  what, n, reply->status, deps->who->workspace_id,
+			  source);
+}
+
+void workspace_failed(struct workspace_failures *failures,
+		      const struct workspace_deps *deps, const char *what,
+		      const struct platform_reply *reply)
+{
+	int code = reply->err != 0 ? reply->err : reply->status;
+	int64_t now = clock_now(deps->rt, CLOCK_ID_MONOTONIC);
+	char text[PLATFORM_TEXT_MAX];
+
+	if (reply->err == -ECANCELED || task_cancelled(deps->rt) != 0)
+		return;
+	failures->count++;
+	if (platform_unauthorised(reply)) {
+		failures->unauthorised++;
+		failures->last = code;
+		log_refused(failures, deps, what, reply);
+		return;
+	}
+	if (code != failures->last)
+		failures->limit = (struct log_limit){ 0 };
+	failures->last = code;
+	if (!log_limit_pass(&failures->limit, now, WORKSPACE_REPEAT_MS, NULL))
+		return;
+	platform_reply_text(reply, text, sizeof(text));
+	if (failures->count > 1)
+		log_warning(deps->log, "%s failed (%u in a row): %s", what,
+			    failures->count, text);
+	else
+		log_warning(deps->log, "%s failed: %s", what, text);
+}
+
+void workspace_succeeded(struct workspace_failures *failures,
+			 const struct workspace_deps *deps, const char *what)
+{
+	if (failures->count > 0)
+		log_warning(deps->log, "%s works again after %u %s", what,
+			    failures->count,
+			    failures->count == 1 ? "failure" : "failures");
+	*failures = (struct workspace_failures){ 0 };
+}
+
+/* A member that is secret, moved out of the tree: a copy that the caller
+ * wipes, and the tree's own wiped here. NULL when absent or empty. */
+static char *take_secret(json_t *json, const char *key)
+{
+	const char *text = json_get_text(json, key);
+	char *copy;
+
+	if (text == NULL || *text == '\0')
+		return NULL;
+	copy = strdup(text);
+	/* Jansson keeps strings in memory that may be written. */
+	explicit_bzero((char *)(uintptr_t)text, strlen(text));
+	json_object_del(json, key);
+	return copy;
+}
+
+/* Whether the file holds just this. */
+static bool is_stored(struct state_dir *state, const char *name,
+		      const char *text)
+{
+	size_t cap = SECRET_MAX + 2;
+	size_t len = strlen(text);
+	char *buf = malloc(cap);
+	bool same = false;
+	ssize_t n;
+
+	if (buf == NULL)
+		return false;
+	n = state_dir_read(state, name, buf, cap);
+	if (n >= 0)
+		same = (size_t)n == len && memcmp(buf, text, len) == 0;
+	explicit_bzero(buf, cap);
+	free(buf);
+	return same;
+}
+
+/* Keeps the inbound secret of an answer, if it is another than before. */
+static void keep_secret(struct workspace *workspace, json_t *json)
+{
+	struct state_dir *state = workspace->deps.state;
+	char *secret = take_secret(json, "platform_inbound_secret");
+	bool kept;
+
+	if (secret == NULL)
+		return;
+	if (strlen(secret) > SECRET_MAX ||
+	    (workspace->secret != NULL &&
+	     strcmp(workspace->secret, secret) == 0)) {
+		wipe(secret);
+		free(secret);
+		return;
+	}
+	kept = workspace->secret == NULL &&
+	       is_stored(state, STATE_DIR_SECRET, secret);
+	if (!kept)
+		kept = state_dir_write(state, STATE_DIR_SECRET, secret,
+				       strlen(secret)) == 0;
+	wipe(kept ? workspace->secret : secret);
+	if (kept) {
+		free(workspace->secret);
+		workspace->secret = secret;
+	} else {
+		free(secret);
+	}
+}
+
+/* Keeps a token that the platform has minted. */
+static void keep_token(struct workspace *workspace, json_t *json)
+{
+	const struct workspace_deps *deps = &workspace->deps;
+	char source[TOKEN_NAME_MAX];
+	char *token = take_secret(json, "auth_token");
+	bool in_use = token_source_kind(&deps->who->token) == TOKEN_STATE;
+	const char *dir;
+	char byte[2];
+
+	if (token == NULL)
+		return;
+	dir = state_dir_path(deps->state);
+	token_source_name(&deps->who->token, source, sizeof(source));
+	if (token_check(token) != NULL ||
+	    (!in_use && state_dir_read(deps->state, STATE_DIR_TOKEN, byte,
+				       sizeof(byte)) != -ENOENT))
+		log_warning(deps->log,
+			    "molecule-mcp: the platform made a new token for "
+			    "workspace %s, which has not been kept; the one "
+			    "from %s stays in use. If it is refused, make "
+			    "another in the canvas Tokens tab",
+			    deps->who->workspace_id, source);
+	else if (state_dir_write(deps->state, STATE_DIR_TOKEN, token,
+				 strlen(token)) == 0)
+		log_warning(deps->log,
+			    "molecule-mcp: the platform made a new token for "
+			    "workspace %s; it is in %s/%s. %s",
+			    deps->who->workspace_id, dir, STATE_DIR_TOKEN,
+			    in_use ? "It is in use from now on"
+				   : "The configured one stays in use; remove "
+				     "that to use the new one");
+	wipe(token);
+	free(token);
+}
+
+/* The line on stderr that comes with exit code 3. */
+static void tell_rejected(const struct workspace_deps *deps, int status)
+{
+	char source[TOKEN_NAME_MAX];
+	char *text;
+
+	token_source_name(&deps->who->token, source, sizeof(source));
+	if (asprintf(&text,
+		     "molecule-mcp: the platform refused to register workspace "
+		     "%s (%d): the token from %s is not valid for it. "
+		     "Regenerate the token in the canvas Tokens tab.\n",
+		     deps->who->workspace_id, status, source) < 0)
+		return;
+	log_plain(deps->log, text);
+	free(text);
+}
+
+static void send_registration(struct workspace *workspace,
+			      struct platform_reply *reply)
+{
+	const struct workspace_deps *deps = &workspace->deps;
+	json_t *card = payload_agent_card(deps->config->agent_name,
+					  deps->config->agent_description,
+					  deps->config->agent_skills);
+
+	platform_register(deps->client, deps->who, card, reply);
+	json_decref(card);
+}
+
+/* One attempt. Returns whether that was the last. When it was refused for
+ * good there will be no heartbeat either. */
+static bool register_once(struct workspace *workspace,
+			  struct workspace_failures *failures,
+			  int64_t *retry_ms)
+{
+	static const char what[] = "molecule-mcp: registration";
+	const struct workspace_deps *deps = &workspace->deps;
+	struct platform_reply reply;
+	bool over = false, rejected = false;
+
+	send_registration(workspace, &reply);
+	*retry_ms = reply.retry_after_ms;
+	if (platform_ok(&reply)) {
+		over = workspace->registered = true;
+		workspace_succeeded(failures, deps, what);
+		log_info(deps->log, "molecule-mcp: registered workspace %s",
+			 deps->who->workspace_id);
+		keep_secret(workspace, reply.json);
+		keep_token(workspace, reply.json);
+	} else if (platform_unauthorised(&reply) && !workspace->registered) {
+		over = rejected = true;
+		tell_rejected(deps, reply.status);
+		deps->rejected(deps->arg, reply.status);
+	} else {
+		workspace_failed(failures, deps, what, &reply);
+	}
+	platform_reply_free(&reply);
+	if (!rejected)
+		event_set(&workspace->tried);
+	return over;
+}
+
+static void register_task(struct rt *rt, void *arg)
+{
+	struct workspace *workspace = arg;
+	struct workspace_failures failures = { 0 };
+	uint32_t attempt = 0;
+	int64_t retry_ms;
+
+	while (!register_once(workspace, &failures, &retry_ms)) {
+		uint32_t random;
+
+		io_random(rt, &random, sizeof(random));
+		if (retry_ms > WORKSPACE_RETRY_MAX_MS)
+			retry_ms = WORKSPACE_RETRY_MAX_MS;
+		if (task_sleep(rt, deadline_in_ms(rt, workspace_backoff_ms(
+							      attempt, random,
+							      retry_ms))) < 0)
+			break;
+		attempt++;
+	}
+	workspace->registering = false;
+}
+
+/* Registers, unless that is under way. */
+static int want_registration(struct workspace *workspace)
+{
+	int err;
+
+	if (workspace->registering)
+		return 0;
+	err = task_spawn(workspace->scope, "register", TASK_STACK_NORMAL,
+			 register_task, workspace);
+	workspace->registering = err == 0;
+	return err;
+}
+
+/* The answer must be there before the next beat is due, so that a platform
+ * that hangs does not disturb the cadence. */
+static int64_t beat_timeout_ms(const struct config *config)
+{
+	if (config->heartbeat_ms > PLATFORM_TIMEOUT_MS)
+		return PLATFORM_TIMEOUT_MS;
+	return config->heartbeat_ms > 1000 ? config->heartbeat_ms : 1000;
+}
+
+/* What an answer, or the lack of one, says about the platform's memory. */
+static void judge_beat(struct workspace *workspace,
+		       const struct platform_reply *reply)
+{
+	if (reply->err != 0 || reply->status >= 500) {
+		workspace->unreachable = true;
+		return;
+	}
+	if (reply->status == 404 ||
+	    (platform_ok(reply) && workspace->unreachable))
+		want_registration(workspace);
+	if (platform_ok(reply))
+		workspace->unreachable = false;
+}
+
+static void beat(struct workspace *workspace, int64_t *retry_ms)
+{
+	static const char what[] = "molecule-mcp: heartbeat";
+	const struct workspace_deps *deps = &workspace->deps;
+	int64_t up =
+		clock_now(deps->rt, CLOCK_ID_BOOTTIME) - workspace->started_ns;
+	struct payload_heartbeat content = {
+		.active_tasks = workspace->active,
+		.uptime_secs = (uint64_t)(up / CLOCK_NS_PER_S),
+	};
+	struct platform_reply reply;
+
+	platform_heartbeat(deps->client, deps->who, &content,
+			   beat_timeout_ms(deps->config), &reply);
+	*retry_ms = reply.retry_after_ms;
+	judge_beat(workspace, &reply);
+	if (platform_ok(&reply)) {
+		workspace_succeeded(&workspace->failures, deps, what);
+		keep_secret(workspace, reply.json);
+	} else {
+		workspace_failed(&workspace->failures, deps, what, &reply);
+	}
+	platform_reply_free(&reply);
+}
+
+static void heartbeat_task(struct rt *rt, void *arg)
+{
+	struct workspace *workspace = arg;
+	uint32_t interval_ms = workspace->deps.config->heartbeat_ms;
+	int64_t first_ms = interval_ms < WORKSPACE_FIRST_MS
+				   ? interval_ms
+				   : WORKSPACE_FIRST_MS;
+	int64_t retry_ms;
+	int err = event_wait(&workspace->tried, deadline_in_ms(rt, first_ms));
+
+	if (err == -ETIMEDOUT)
+		err = task_cancelled(rt);
+	while (err == 0) {
+		beat(workspace, &retry_ms);
+		err = task_sleep(rt,
+				 workspace_cadence(rt, workspace->started_ns,
+						   interval_ms, retry_ms));
+	}
+}
+
+int workspace_start(struct workspace *workspace, struct scope *scope)
+{
+	int err;
+
+	workspace->scope = scope;
+	err = want_registration(workspace);
+	if (err < 0)
+		return err;
+	return task_spawn(scope, "heartbeat", TASK_STACK_NORMAL, heartbeat_task,
+			  workspace);
+}
