@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: MIT
+/*
+ * molecule-platform: a local platform for agents on one machine.
+ *
+ * Exit codes: 0 ended as asked, 1 could not run, 2 wrong usage.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "app/platform/demo.h"
+#include "app/platform/platform.h"
+#include "app/platform/scratch.h"
+#include "app/platform/seed.h"
+#include "proto/json.h"
+#include "runtime/io.h"
+#include "runtime/rt.h"
+#include "runtime/task.h"
+
+#define EXIT_RUNTIME 1
+#define EXIT_USAGE 2
+#define HOST_MAX 64
+#define RATE_MAX 1000000000L
+#define STALE_MAX_S 86400.0
+#define READ_STEP ((size_t)65536)
+#define PORT_WAIT_MS 1000
+#define PORT_RETRY_MS 20
+
+static const char usage[] =
+	"molecule-platform: a local Molecule platform, in memory\n"
+	"\n"
+	"usage: molecule-platform [options]\n"
+	"\n"
+	"  --listen HOST:PORT    where to serve (default 127.0.0.1:8787; port "
+	"0\n"
+	"                        lets the system choose; [::1]:8787 for IPv6)\n"
+	"  --seed FILE           workspaces to begin with, as JSON:\n"
+	"                        "
+	"{\"workspaces\":[{\"id\":UUID,\"token\":TEXT,\n"
+	"                        "
+	"\"name\",\"role\",\"tier\",\"parent_id\",…}]}\n"
+	"  --rate-limit N        at most N requests a minute from one address\n"
+	"                        (default: any number)\n"
+	"  --stale-after SECS    a workspace without a heartbeat for so long\n"
+	"                        awaits its agent (default 90)\n"
+	"  --demo                show molecule-mcp at work, step by step\n"
+	"  --mcp PATH            the molecule-mcp that --demo starts "
+	"(default:\n"
+	"                        the one beside this program)\n"
+	"  --help, --version\n"
+	"\n"
+	"It prints \"listening on http://HOST:PORT\" when it is ready and "
+	"serves\n"
+	"until SIGTERM or SIGINT. Under /demo anyone on this machine may act "
+	"as\n"
+	"the user: POST /demo/workspaces, POST /demo/workspaces/ID/messages\n"
+	"{\"text\":…}, GET /demo/state, GET /demo/counters.\n";
+
+struct options {
+	char host[HOST_MAX];
+	struct platform_options platform;
+	const char *seed, *mcp;
+	bool demo;
+	int signal_fd;
+	char scratch[SCRATCH_PATH_MAX]; /* "" but for the demonstration */
+};
+
+static void complain(const char *format, ...)
+	__attribute__((format(printf, 1, 2)));
+
+static void complain(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)fputs("molecule-platform: ", stderr);
+	(void)vfprintf(stderr, format, args);
+	(void)fputc('\n', stderr);
+	va_end(args);
+}
+
+/* Splits "HOST:PORT" or "[HOST6]:PORT". */
+static bool read_listen(struct options *options, const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	size_t len = colon ? (size_t)(colon - text) : 0;
+	char *end;
+	unsigned long port;
+
+	if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
+		text++;
+		len -= 2;
+	}
+	if (!colon || len == 0 || len >= HOST_MAX || colon[1] < '0' ||
+	    colon[1] > '9')
+		return false;
+	port = strtoul(colon + 1, &end, 10);
+	if (*end || port > 65535)
+		return false;
+	memcpy(options->host, text, len);
+	options->host[len] = '\0';
+	options->platform.port = (uint16_t)port;
+	return true;
+}
+
+static bool read_rate(struct options *options, const char *text)
+{
+	char *end;
+	long rate = strtol(text, &end, 10);
+
+	options->platform.rate_limit = (uint32_t)rate;
+	return end != text && !*end && rate >= 0 && rate <= RATE_MAX;
+}
+
+static bool read_stale(struct options *options, const char *text)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end || !(seconds >= 0.01) ||
+	    !(seconds <= STALE_MAX_S))
+		return false;
+	options->platform.stale_after_ms = (uint32_t)(seconds * 1000);
+	return true;
+}
+
+/* What a program gives back that has said all it had to say. */
+enum { GO_ON = -1 };
+
+static int wrong(const char *option, const char *value, const char *expected)
+{
+	complain("%s%s%s: %s; see --help", option, *value ? " " : "", value,
+		 expected);
+	return EXIT_USAGE;
+}
+
+static int read_options(struct options *options, int argc, char **argv)
+{
+	static const struct option known[] = {
+		{ "listen", required_argument, NULL, 'l' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "rate-limit", required_argument, NULL, 'r' },
+		{ "stale-after", required_argument, NULL, 'a' },
+		{ "demo", no_argument, NULL, 'd' },
+		{ "mcp", required_argument, NULL, 'm' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ 0 },
+	};
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
+		switch (option) {
+		case 'l':
+			if (!read_listen(options, optarg))
+				return wrong("--listen", optarg,
+					     "expected HOST:PORT");
+			break;
+		case 's':
+			options->seed = optarg;
+			break;
+		case 'r':
+			if (!read_rate(options, optarg))
+				return wrong("--rate-limit", optarg,
+					     "expected a number of requests");
+			break;
+		case 'a':
+			if (!read_stale(options, optarg))
+				return wrong("--stale-after", optarg,
+					     "expected 0.01 to 86400 seconds");
+			break;
+		case 'd':
+			options->demo = true;
+			break;
+		case 'm':
+			options->mcp = optarg;
+			break;
+		case 'h':
+			(void)fputs(usage, stdout);
+			return 0;
+		case 'v':
+			(void)puts("molecule-platform " MOLECULE_VERSION);
+			return 0;
+		case ':':
+			return wrong(argv[optind - 1], "", "needs a value");
+		default:
+			return wrong(argv[optind - 1], "", "unknown option");
+		}
+	}
+	if (optind < argc)
+		return wrong(argv[optind], "", "unexpected argument");
+	return GO_ON;
+}
+
+/* The whole file, owned by the caller; a negative errno in *err else. */
+static char *read_file(struct rt *rt, const char *path, size_t *len, int *err)
+{
+	int fd = io_openat(rt, AT_FDCWD, path, O_RDONLY, 0, DEADLINE_NEVER);
+	char *data = NULL;
+	ssize_t n = 1;
+
+	*len = 0;
+	*err = fd < 0 ? fd : 0;
+	while (*err == 0 && n > 0) {
+		char *more = realloc(data, *len + READ_STEP);
+
+		*err = more ? 0 : -ENOMEM;
+		if (!more)
+			break;
+		data = more;
+		n = io_read(rt, fd, data + *len, READ_STEP, DEADLINE_NEVER);
+		if (n < 0)
+			*err = (int)n;
+		else
+			*len += (size_t)n;
+		if (*len > SEED_SIZE_MAX)
+			*err = -EFBIG;
+	}
+	if (fd >= 0)
+		io_close(rt, fd);
+	if (*err == 0)
+		return data;
+	free(data);
+	return NULL;
+}
+
+static int read_seed(struct rt *rt, struct platform *platform, const char *path)
+{
+	char fault[SEED_FAULT_MAX];
+	size_t len;
+	int err;
+	char *text = read_file(rt, path, &len, &err);
+
+	if (!text) {
+		complain("--seed %s: %s", path, strerror(-err));
+		return err;
+	}
+	err = seed_read(platform, text, len, fault);
+	if (err < 0)
+		complain("--seed %s: %s", path, fault);
+	/* It held tokens. */
+	explicit_bzero(text, len);
+	free(text);
+	return err;
+}
+
+static void explain_start(const struct options *options, int err)
+{
+	const char *why = strerror(-err);
+
+	if (err == -EADDRINUSE)
+		why = "the port is in use; choose another with --listen";
+	else if (err == -EINVAL)
+		why = "not an address of this machine; give a literal one or "
+		      "localhost with --listen";
+	complain("cannot listen on %s:%u: %s", options->host,
+		 options->platform.port, why);
+}
+
+static int say_ready(struct rt *rt, const struct options *options,
+		     const struct platform *platform)
+{
+	bool six = strchr(options->host, ':') != NULL;
+	char line[HOST_MAX + 64];
+	int len = snprintf(line, sizeof(line),
+			   "listening on http://%s%s%s:%u\n", six ? "[" : "",
+			   options->host, six ? "]" : "",
+			   platform_port(platform));
+
+	return io_write_all(rt, STDOUT_FILENO, line, (size_t)len, NULL,
+			    DEADLINE_NEVER);
+}
+
+/* A predecessor that was killed lets go of its port a moment after it is gone,
+ * when the kernel has wound up its ring; so a port in use is asked for again
+ * for a while. */
+static int start(struct rt *rt, struct platform *platform)
+{
+	struct deadline until = deadline_in_ms(rt, PORT_WAIT_MS);
+	int err = platform_start(platform);
+
+	while (err == -EADDRINUSE && deadline_left_ns(rt, until) > 0 &&
+	       task_sleep(rt, deadline_in_ms(rt, PORT_RETRY_MS)) == 0)
+		err = platform_start(platform);
+	return err;
+}
+
+/* Serves until a signal comes. */
+static int serve(struct rt *rt, struct options *options,
+		 struct platform *platform)
+{
+	int err;
+
+	if (options->seed && read_seed(rt, platform, options->seed) < 0)
+		return EXIT_RUNTIME;
+	err = start(rt, platform);
+	if (err < 0) {
+		explain_start(options, err);
+		return EXIT_RUNTIME;
+	}
+	/* A reader that is not interested has no say in whether we serve. */
+	(void)say_ready(rt, options, platform);
+	/* Polled, since a read of it would occupy a thread of the kernel's. */
+	err = io_poll(rt, options->signal_fd, POLLIN, DEADLINE_NEVER);
+	platform_stop(platform);
+	if (err < 0)
+		complain("waiting for signals: %s", strerror(-err));
+	return err < 0 ? EXIT_RUNTIME : 0;
+}
+
+static int main_task(struct rt *rt, void *arg)
+{
+	struct options *options = arg;
+	struct platform *platform;
+	int code;
+
+	if (options->demo)
+		return demo_run(rt, &(struct demo_options){
+					    .mcp = options->mcp,
+					    .scratch = options->scratch,
+					    .signal_fd = options->signal_fd,
+				    });
+	options->platform.host = options->host;
+	platform = platform_new(rt, &options->platform);
+	if (!platform) {
+		complain("out of memory");
+		return EXIT_RUNTIME;
+	}
+	code = serve(rt, options, platform);
+	platform_free(platform);
+	return code;
+}
+
+/* A descriptor that is readable after SIGTERM or SIGINT, which no longer
+ * interrupt. Or a negative errno. */
+static int signals_open(void)
+{
+	sigset_t set;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	int fd = signalfd(-1, &set, SFD_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = { .host = "127.0.0.1",
+				   .platform = { .port = 8787 } };
+	char refusal[256];
+	struct rt *rt;
+	int code, err;
+
+	code = read_options(&options, argc, argv);
+	if (code != GO_ON)
+		return code;
+	json_seed();
+	options.signal_fd = signals_open();
+	if (options.signal_fd < 0) {
+		complain("signalfd: %s", strerror(-options.signal_fd));
+		return EXIT_RUNTIME;
+	}
+	err = rt_new(&rt, &(struct rt_options){ 0 });
+	if (err < 0) {
+		complain("%s", rt_refusal(err, refusal, sizeof(refusal)));
+		return EXIT_RUNTIME;
+	}
+	err = options.demo ? scratch_make(options.scratch) : 0;
+	if (err < 0)
+		complain("no directory for the demonstration: %s",
+			 strerror(-err));
+	code = err < 0 ? EXIT_RUNTIME : rt_run(rt, "main", main_task, &options);
+	scratch_remove(options.scratch);
+	rt_free(rt);
+	(void)close(options.signal_fd);
+	return code;
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+/*
+ * router - from a request to its handler: the table of endpoints, the rate
+ * limit, and who may enter.
+ */
+#ifndef APP_PLATFORM_ROUTER_H
+#define APP_PLATFORM_ROUTER_H
+
+#include <stddef.h>
+
+struct http_incoming;
+
+/* The http_server's handler; `arg` is the platform. Parks. */
+void router_handle(void *arg, struct http_incoming *in);
+
+/* "GET /workspaces/:id/activity" in two parts: the endpoint at place `i`, for
+ * counters. NULL past the last. The last real one is "other". */
+const char *router_endpoint(size_t i, const char **method);
+
+#endif
