@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A system that refuses what the programs need: io_uring, descriptors,
+ * memory. They say so in one clear line, and end, or get along.
+ *
+ * To put a program into such a system this one starts itself with what is to
+ * be refused as its first argument, refuses it, and becomes the program.
+ */
+#include "harness.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* io_uring_setup answers with this errno from now on. */
+static int refuse_io_uring(unsigned int err)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | err),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { sizeof code / sizeof *code, code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -1;
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0);
+}
+
+static int limit(int what, rlim_t value)
+{
+	struct rlimit r = { value, value };
+
+	return setrlimit((__rlimit_resource_t)what, &r);
+}
+
+/* Refuses and becomes exe. */
+static int become(const char *refused, char *const *argv)
+{
+	int err = -1;
+
+	if (!strcmp(refused, "io_uring-EPERM"))
+		err = refuse_io_uring(EPERM);
+	else if (!strcmp(refused, "io_uring-ENOSYS"))
+		err = refuse_io_uring(ENOSYS);
+	else if (!strcmp(refused, "descriptors"))
+		err = limit(RLIMIT_NOFILE, 4);
+	else if (!strcmp(refused, "memory"))
+		err = limit(RLIMIT_AS, 3 << 20);
+	else if (!strcmp(refused, "file-size"))
+		err = limit(RLIMIT_FSIZE, 0);
+	if (err) {
+		perror(refused);
+		return 77;
+	}
+	execv(argv[0], argv);
+	perror(argv[0]);
+	return 78;
+}
+
+static struct child *start_without(struct rig *rig, const char *refused,
+				   const char *exe, bool people)
+{
+	const char *args[] = { refused, exe, people ? "--listen" : NULL,
+			       "127.0.0.1:0", NULL };
+
+	return rig_spawn(rig, (struct child_how){ .exe = "/proc/self/exe",
+						  .args = args,
+						  .text_stdout = people });
+}
+
+static const char *program(const char *variable)
+{
+	const char *exe = getenv(variable);
+
+	if (!exe || !*exe)
+		fail_msg("set %s", variable);
+	return exe;
+}
+
+static void without_io_uring_it_says_so(void **state)
+{
+	static const char *const ways[] = { "io_uring-EPERM",
+					    "io_uring-ENOSYS" };
+	static const char *const programs[] = { "MOLECULE_MCP",
+						"MOLECULE_PLATFORM" };
+	struct rig *rig = *state;
+
+	for (int i = 0; i < 4; i++) {
+		struct child *c = start_without(
+			rig, ways[i % 2], program(programs[i / 2]), i / 2 == 1);
+		const char *err;
+
+		if (child_wait(c, BOUND_MS) != 1)
+			child_fail(c, "it should exit with 1");
+		err = child_stderr(c);
+		assert_int_equal(lines_with(err, ""), 1);
+		assert_non_null(strstr(err, "io_uring"));
+		assert_string_equal(child_stdout(c), "");
+	}
+}
+
+/* A sanitizer's own needs are larger than what is left here. */
+static void skip_sanitizer(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	skip();
+#endif
+}
+
+static void without_descriptors_it_says_so(void **state)
+{
+	struct rig *rig = *state;
+	struct child *c;
+
+	skip_sanitizer();
+	c = start_without(rig, "descriptors", program("MOLECULE_MCP"), false);
+	assert_int_equal(child_wait(c, BOUND_MS), 1);
+	assert_int_equal(lines_with(child_stderr(c), ""), 1);
+}
+
+static void without_memory_it_says_so(void **state)
+{
+	struct rig *rig = *state;
+	struct child *c;
+	int code;
+
+	skip_sanitizer();
+	c = start_without(rig, "memory", program("MOLECULE_MCP"), false);
+	code = child_wait(c, 1500);
+	/* It may be little enough. */
+	if (code < 0) {
+		mcp_hello(c);
+		return;
+	}
+	assert_int_equal(code, 1);
+	assert_int_equal(lines_with(child_stderr(c), ""), 1);
+}
+
+/* A disk that takes nothing: said, once, and messages arrive. */
+static void without_disk_it_lives_on(void **state)
+{
+	struct rig *rig = *state;
+	struct child *c =
+		start_without(rig, "file-size", program("MOLECULE_MCP"), false);
+
+	fake_message(rig->fake, 1, NULL, "hello");
+	mcp_hello(c);
+	child_notification(c, "notifications/claude/channel", 0);
+	child_expect_stderr(c, rig->configs);
+	fake_expect(rig->fake, "GET", ACTIVITY, 6);
+	assert_in_range(lines_with(child_stderr(c), "[molecule-mcp]"), 1, 3);
+	child_close_stdin(c);
+	assert_int_equal(child_wait(c, BOUND_MS), 0);
+	assert_int_equal(dir_count(rig->configs, "tmp"), 0);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(without_io_uring_it_says_so),
+		TEST(without_descriptors_it_says_so),
+		TEST(without_memory_it_says_so),
+		TEST(without_disk_it_lives_on),
+	};
+
+	if (argc > 2)
+		return become(argv[1], argv + 2);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
