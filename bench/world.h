@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+/*
+ * world - a molecule-platform with one workspace, and the environment in which
+ * molecule-mcp finds it: what `start` and `idle` measure in.
+ */
+#ifndef BENCH_WORLD_H
+#define BENCH_WORLD_H
+
+#include "bench/util.h"
+
+struct world {
+	struct child platform;
+	int port;     /* of the platform, on 127.0.0.1 */
+	char dir[64]; /* temporary; holds the state directory */
+	char *env[8]; /* for molecule-mcp, without PLATFORM_URL at env[0] */
+	char url[64]; /* "PLATFORM_URL=…", what env[0] points to */
+	char configs[96];
+};
+
+/* The handshake's first line, and what follows its answer. */
+#define WORLD_INITIALIZE                                                       \
+	"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{" \
+	"\"protocolVersion\":\"2025-06-18\",\"capabilities\":{},"              \
+	"\"clientInfo\":{\"name\":\"bench\",\"version\":\"1\"}}}\n"
+#define WORLD_INITIALIZED                                                      \
+	"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n"
+
+/* Starts the platform; the environment names its port. */
+void world_open(struct world *world);
+/* Lets the environment name another port, such as a relay's. */
+void world_set_port(struct world *world, int port);
+void world_close(struct world *world);
+
+#endif
