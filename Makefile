@@ -2,7 +2,8 @@
 #
 #   make            molecule-mcp and molecule-platform, in build/release
 #   make run        build both and show them at work
-#   make test       unit and process tests: release, ASan+UBSan, AArch64
+#   make test       unit and process tests: release, ASan+UBSan; the runtime's
+#                   under Valgrind, its assembly as AArch64
 #   make lint       layering, format, static analysis, second compiler
 #   make bench      every bench; make bench-NAME runs bench/NAME alone
 #   make aarch64-test  the switch and the stacks, under qemu
@@ -48,6 +49,7 @@ aarch64_LDFLAGS := $(release_LDFLAGS) -static
 asan_CFLAGS := -O1 -g -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined -fno-omit-frame-pointer $(HARDEN)
 asan_LDFLAGS := -fsanitize=address,undefined
+valgrind_CFLAGS := -O1 -g $(HARDEN)
 fuzz_CFLAGS := $(asan_CFLAGS) -fsanitize=fuzzer-no-link
 fuzz_LDFLAGS := $(asan_LDFLAGS) -fsanitize=fuzzer
 
@@ -85,6 +87,11 @@ TEST_LDLIBS :=
 CHECKS := $(B)/tests/unit/test_context $(B)/tests/unit/test_stack
 UNDER := qemu-aarch64
 endif
+ifeq ($(VARIANT),valgrind)
+# What it has to be told about: stacks, switches, what the ring fills.
+CHECKS := $(patsubst %,$(B)/tests/unit/test_%,chan io scope timer)
+UNDER := valgrind -q --error-exitcode=99 --leak-check=full
+endif
 
 SUBMAKE = $(MAKE) --no-print-directory -j$(JOBS)
 # $(call do,WORD,COMMAND): the command, or one line for it unless V=1.
@@ -107,7 +114,7 @@ run:
 # Every variant runs, whatever came of the one before.
 test:
 	@scripts/deps test
-	+@status=0; for variant in release asan aarch64; do \
+	+@status=0; for variant in release asan valgrind aarch64; do \
 		$(SUBMAKE) VARIANT=$$variant check || status=1; \
 	done; exit $$status
 aarch64-test:
@@ -147,7 +154,7 @@ fuzzers: $(FUZZERS)
 check: $(if $(UNDER),,programs) tests
 	@MOLECULE_MCP=$(CURDIR)/$(B)/molecule-mcp \
 	MOLECULE_PLATFORM=$(CURDIR)/$(B)/molecule-platform \
-		tests/run $(VARIANT) $(if $(UNDER),-u $(UNDER)) $(CHECKS)
+		tests/run $(VARIANT) $(if $(UNDER),-u '$(UNDER)') $(CHECKS)
 
 $(B)/molecule-mcp: $(B)/app/main.o $(filter-out %/libplatform.a,$(LIBS))
 $(B)/molecule-platform: $(B)/app/platform/main.o $(LIBS)
