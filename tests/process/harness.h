@@ -110,6 +110,7 @@ struct child_how {
 	const char *out_path; /* for STDIO_FILE; it is created and written */
 	bool hold_stdout;     /* do not read stdout until child_unhold */
 	bool hold_stderr;     /* the same for stderr */
+	bool non_blocking;    /* its ends of the streams have O_NONBLOCK */
 	bool text_stdout;     /* stdout is for people, no JSON-RPC lines */
 	bool arrays;	      /* answers to a batch may be an array */
 };

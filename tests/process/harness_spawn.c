@@ -123,6 +123,9 @@ pid_t spawn_with_streams(const struct child_how *how, char *const *env,
 	make_stream(how->in, true, how->in_path, &ours[0], &theirs[0]);
 	make_stream(how->out, false, how->out_path, &ours[1], &theirs[1]);
 	make_stream(how->err, false, NULL, &ours[2], &theirs[2]);
+	for (int i = 0; i < 3; i++)
+		if (how->non_blocking && theirs[i] >= 0)
+			non_blocking(theirs[i]);
 	pid = spawn_it(how, theirs, env);
 	for (int i = 0; i < 3; i++)
 		if (theirs[i] >= 0)

@@ -5,6 +5,7 @@
  */
 #include "harness.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,58 @@ static void a_terminal(void **state)
 	talk(mcp);
 	child_close_stdin(mcp);
 	assert_int_equal(child_wait(mcp, BOUND_MS), 0);
+}
+
+/* EAGAIN means to wait: it is no end and no error. */
+static void streams_that_do_not_block(void **state)
+{
+	static const enum stdio_kind kinds[] = { STDIO_PIPE, STDIO_SOCKET,
+						 STDIO_PTY };
+	struct rig *rig = *state;
+
+	for (int k = 0; k < 3; k++) {
+		int beats = fake_count(rig->fake, "POST", HEARTBEAT);
+		struct child *mcp = rig_spawn(
+			rig, (struct child_how){ .in = kinds[k],
+						 .out = kinds[k],
+						 .err = kinds[k],
+						 .non_blocking = true,
+						 .hold_stdout = true });
+
+		mcp_initialize(mcp, "2025-06-18");
+		mcp_initialized(mcp);
+		for (int id = 100; id < 200; id++)
+			child_send(mcp,
+				   "{'jsonrpc':'2.0','id':%d,'method':"
+				   "'tools/list'}",
+				   id);
+		fake_expect(rig->fake, "POST", HEARTBEAT, beats + 2);
+		child_unhold(mcp);
+		for (int id = 100; id < 200; id++)
+			child_result(mcp, id);
+		child_close_stdin(mcp);
+		assert_int_equal(child_wait(mcp, BOUND_MS), 0);
+	}
+}
+
+/* The streams are shared with the host: their flags are not ours to set. */
+static void flags_are_left_alone(void **state)
+{
+	struct rig *rig = *state;
+	struct child *mcp = rig_start(rig);
+
+	talk(mcp);
+	for (int fd = 0; fd < 3; fd++) {
+		char *text = file_read(rig_text(rig, "/proc/%d/fdinfo/%d",
+						(int)child_pid(mcp), fd));
+		const char *flags = text ? strstr(text, "flags:") : NULL;
+		unsigned long value = flags ? strtoul(flags + 6, NULL, 8) : 0;
+
+		free(text);
+		if (!flags)
+			skip(); /* not ours to look at */
+		assert_int_equal(value & O_NONBLOCK, 0);
+	}
 }
 
 /* Answers to what a plain file asks land in a plain file, then exit 0. */
@@ -140,6 +193,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(sockets),
 		TEST(a_terminal),
+		TEST(streams_that_do_not_block),
+		TEST(flags_are_left_alone),
 		TEST(plain_files),
 		TEST(an_empty_file_ends_it),
 		TEST(closed_stdin_is_its_end),
