@@ -385,6 +385,12 @@ int main(int argc, char **argv)
 		complain("no directory for the demonstration: %s",
 			 strerror(-err));
 	code = err < 0 ? EXIT_RUNTIME : rt_run(rt, "main", main_task, &options);
+	if (code < 0) { /* not even the main task */
+		complain("cannot start: %s", *rt_limit_message(rt) != '\0'
+						     ? rt_limit_message(rt)
+						     : strerror(-code));
+		code = EXIT_RUNTIME;
+	}
 	scratch_remove(options.scratch);
 	rt_free(rt);
 	(void)close(options.signal_fd);
