@@ -35,7 +35,7 @@ struct tools;
 #define MCP_SERVER_CALLS_MAX 64
 /* A stop gives up on a host that took no byte for so long: as long as a busy
  * host may be given where a stop must not take 100 ms. */
-#define MCP_SERVER_STALL_MS 75
+#define MCP_SERVER_STALL_MS 60
 
 /* Everything is borrowed for the server's life. */
 struct mcp_server_options {

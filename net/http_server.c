@@ -154,8 +154,13 @@ static void strip_origin(struct http1_parser *p)
 	if (strncmp(target, "http://", 7) != 0 &&
 	    strncmp(target, "https://", 8) != 0)
 		return;
-	const char *path = strchr(strchr(target, '/') + 2, '/');
-	p->target = path ? path : "/";
+	const char *host = strchr(target, '/') + 2;
+	char *path = (char *)(uintptr_t)(host + strcspn(host, "/?"));
+	/* "http://host?query" means "/?query": the slash takes the place of
+	 * the host's last character, which is of no use any more. */
+	if (*path == '?')
+		*--path = '/';
+	p->target = *path ? path : "/";
 }
 
 /* Waits for the first byte of a request, then for its whole head. */

@@ -7,6 +7,12 @@
  * on to the first waiter before it becomes free for everybody, so there are
  * waiters only while all places are taken and none is idle.
  *
+ * A connection has two watches. One, for its end, stays for all its life. The
+ * other, set when the connection is given back, is for bytes: while it is idle
+ * nobody has asked for any, and they must not be taken for the next answer. It
+ * is left in place when the connection is taken, and then fires together with
+ * the arrival of the answer, at the price of no wake-up of its own.
+ *
  * A watch or a timer finds out that an idle connection must go, but runs where
  * nobody may park. It dooms the connection; a task, which exists only while
  * there is something to do, closes it.
@@ -32,8 +38,8 @@
 struct entry {
 	struct pool_conn conn; /* first: pool_give casts it back */
 	struct origin *origin;
-	struct io_watch watch; /* for the end of the connection */
-	int64_t idle_since;    /* on CLOCK_BOOTTIME, while idle */
+	struct io_watch end, stray;
+	int64_t idle_since; /* on CLOCK_BOOTTIME, while idle */
 	/* Links of the idle list; `older` also of the doomed. */
 	struct entry *newer, *older;
 	bool idle;
@@ -197,7 +203,10 @@ static void place_release(struct origin *origin)
 /* Closes a connection that is in no list. Its place stays taken. Parks. */
 static void entry_close(struct entry *entry)
 {
-	io_watch_stop(entry->origin->pool->rt, &entry->watch);
+	struct rt *rt = entry->origin->pool->rt;
+
+	io_watch_stop(rt, &entry->end);
+	io_watch_stop(rt, &entry->stray);
 	stream_close(entry->conn.stream);
 	free(entry);
 }
@@ -244,17 +253,45 @@ static void reap_leftovers(struct pool *pool)
 		reap(pool);
 }
 
-static void entry_fired(struct io_watch *watch, int events)
+static void idle_broke(struct entry *entry)
+{
+	if (!entry->idle)
+		return;
+	entry->origin->pool->counters.dropped++;
+	entry_doom(entry);
+}
+
+static void end_seen(struct io_watch *watch, int events)
 {
 	struct entry *entry =
-		(struct entry *)((char *)watch - offsetof(struct entry, watch));
+		(struct entry *)((char *)watch - offsetof(struct entry, end));
 
 	(void)events;
 	entry->closed = true;
-	if (entry->idle) {
-		entry->origin->pool->counters.dropped++;
-		entry_doom(entry);
-	}
+	idle_broke(entry);
+}
+
+static void bytes_seen(struct io_watch *watch, int events)
+{
+	struct entry *entry =
+		(struct entry *)((char *)watch - offsetof(struct entry, stray));
+
+	(void)events;
+	idle_broke(entry);
+}
+
+static void watch_end(struct entry *entry)
+{
+	io_watch_start(entry->origin->pool->rt, &entry->end,
+		       stream_fd(entry->conn.stream), POLLRDHUP, end_seen);
+}
+
+static void watch_bytes(struct entry *entry)
+{
+	if (!entry->stray.armed)
+		io_watch_start(entry->origin->pool->rt, &entry->stray,
+			       stream_fd(entry->conn.stream), POLLIN,
+			       bytes_seen);
 }
 
 /* --- Expiry --- */
@@ -328,8 +365,7 @@ static int entry_open(struct origin *origin, struct deadline deadline,
 		return result;
 	}
 	pool->counters.opened++;
-	io_watch_start(pool->rt, &entry->watch, stream_fd(entry->conn.stream),
-		       POLLRDHUP, entry_fired);
+	watch_end(entry);
 	*out = entry;
 	return 0;
 }
@@ -428,6 +464,7 @@ void pool_give(struct pool *pool, struct pool_conn *conn, bool reusable)
 	} else if (!waiter_grant(origin, entry)) {
 		entry->idle_since = clock_now(pool->rt, CLOCK_ID_BOOTTIME);
 		idle_push(entry);
+		watch_bytes(entry);
 		expiry_arm(pool);
 	}
 	reap_leftovers(pool);

@@ -3,10 +3,9 @@
  * pool - connections kept alive, by origin (scheme, host, port).
  *
  * Every connection is watched from the moment it is open, also while somebody
- * uses it, so that taking and giving cost no operation. When the other side
- * closes an idle one, it is gone before anyone can take it; one in use is
- * merely not kept. Data arriving on a connection wakes nobody here. Idle ones
- * are used last in, first out, and dropped after POOL_IDLE_MS (on
+ * uses it, so that taking one costs no operation. When the other side closes an
+ * idle one, or sends on it what nobody asked for, it is gone as soon as that is
+ * known here; one in use that is closed is merely not kept. Idle ones are used last in, first out, and dropped after POOL_IDLE_MS (on
  * CLOCK_BOOTTIME: what was idle through a suspend is not trusted). How many
  * connections an origin has is bounded; whoever comes when all are busy waits
  * its turn, first come first served.

@@ -73,6 +73,8 @@ struct op {
 
 	int32_t res; /* a count, a descriptor, events, or -errno */
 	bool sent;   /* OP_EXCHANGE: the sending half is complete */
+	bool blocks; /* OP_WRITE: the file may block whoever writes, although
+		      * it was polled first, as terminals do */
 	void (*done)(struct op *op);
 
 	/* The backend's own. */
@@ -94,6 +96,7 @@ enum sys_code {
 	SYS_FSTAT,
 	SYS_FSTATAT,
 	SYS_FCHMOD,
+	SYS_ISATTY, /* 1 or an error */
 };
 
 struct sys_call {

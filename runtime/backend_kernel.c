@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 int64_t kernel_clock(clockid_t id)
 {
@@ -65,6 +66,9 @@ int kernel_sys(struct backend *backend, struct sys_call *call)
 		break;
 	case SYS_FSTATAT:
 		res = fstatat(call->fd, call->path, call->st, call->a);
+		break;
+	case SYS_ISATTY:
+		res = isatty(call->fd) ? 1 : -1;
 		break;
 	case SYS_FCHMOD:
 		res = fchmod(call->fd, (mode_t)call->a);

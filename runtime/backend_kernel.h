@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * backend_kernel - what backends on a real kernel have in common: the clocks,
- * the immediate calls, random bytes, and words for a refused io_uring. The
- * functions have the signatures of struct backend_ops.
+ * the immediate calls and random bytes. The functions have the signatures of
+ * struct backend_ops.
  */
 #ifndef RUNTIME_BACKEND_KERNEL_H
 #define RUNTIME_BACKEND_KERNEL_H

@@ -10,8 +10,8 @@
  * An exchange is a send linked to a recv, the send silent when it succeeds
  * (CQE_SKIP_SUCCESS): the kernel then posts exactly one completion for the
  * pair, the recv's, or the send's if that failed. Where that cannot be trusted
- * it is one operation after the other. A cancellation names both halves,
- * because a linked request cannot be found while its head is under way.
+ * it is one operation after the other. A cancellation may have to name both
+ * halves: a linked request cannot be found while its head is under way.
  *
  * A cancellation is a request with a completion of its own, and either may
  * come first; the operation is done when both have come. One that finds
@@ -24,7 +24,6 @@
 #include "runtime/backend.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <liburing.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -37,6 +36,7 @@
 #include "runtime/backend_kernel.h"
 #include "runtime/rt.h"
 #include "runtime/san.h"
+#include "runtime/uring_prep.h"
 #include "runtime/uring_setup.h"
 
 #define ENTER_ABS_TIMER (1u << 5)
@@ -54,6 +54,12 @@ struct register_clock {
 #define TAG_CANCEL UINT64_C(2)
 #define TAG_MASK UINT64_C(7)
 
+/* A completion, out of the ring. */
+struct arrival {
+	uint64_t user_data;
+	int32_t res;
+};
+
 struct uring {
 	struct backend base;
 	struct io_uring ring;
@@ -62,6 +68,10 @@ struct uring {
 	bool linked_exchange;
 	bool absolute;	 /* waits take an absolute time … */
 	bool boot_clock; /* … on CLOCK_BOOTTIME */
+
+	/* Completions taken while entries were being made, oldest first. */
+	struct arrival *aside;
+	uint32_t aside_len, aside_cap;
 
 	/* Where the ring cannot wait on BOOTTIME: a timerfd, always read. */
 	int boot_fd;
@@ -120,24 +130,54 @@ static void enter(struct uring *u, unsigned want,
 	fatal("io_uring_enter", res);
 }
 
-static struct io_uring_sqe *next_sqe(struct uring *u)
+/* Takes the oldest completion off the ring, if there is one. */
+static bool take_cqe(struct uring *u, struct arrival *arrival)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+	struct io_uring_cq *cq = &u->ring.cq;
+	unsigned head = *cq->khead;
 
-	/* Full: hand over what is there. EBUSY means that completions must be
-	 * taken first, which a wait for one does on the kernel's side. */
-	while (!sqe) {
-		enter(u, 0, NULL);
-		sqe = io_uring_get_sqe(&u->ring);
+	if (head == __atomic_load_n(cq->ktail, __ATOMIC_ACQUIRE))
+		return false;
+	const struct io_uring_cqe *cqe = &cq->cqes[head & *cq->kring_mask];
+	arrival->user_data = cqe->user_data;
+	arrival->res = cqe->res;
+	io_uring_cq_advance(&u->ring, 1);
+	return true;
+}
+
+/* Puts completions aside: a kernel with no room for more takes no entries, and
+ * nobody may be woken where an operation is being submitted. */
+static void put_aside(struct uring *u)
+{
+	struct arrival arrival;
+
+	while (take_cqe(u, &arrival)) {
+		if (u->aside_len == u->aside_cap) {
+			uint32_t cap = u->aside_cap ? u->aside_cap * 2 : 64;
+			struct arrival *aside =
+				realloc(u->aside, cap * sizeof(*aside));
+			if (!aside)
+				fatal("completions", -ENOMEM);
+			u->aside = aside;
+			u->aside_cap = cap;
+		}
+		u->aside[u->aside_len++] = arrival;
 	}
-	return sqe;
 }
 
 /* Room for `n` entries that the kernel must see together. */
 static void reserve(struct uring *u, unsigned n)
 {
-	while (io_uring_sq_space_left(&u->ring) < n)
+	while (io_uring_sq_space_left(&u->ring) < n) {
 		enter(u, 0, NULL);
+		put_aside(u);
+	}
+}
+
+static struct io_uring_sqe *next_sqe(struct uring *u)
+{
+	reserve(u, 1);
+	return io_uring_get_sqe(&u->ring);
 }
 
 static uint64_t tagged(const struct op *op, uint64_t tag)
@@ -178,72 +218,6 @@ static void prep_exchange(struct uring *u, struct op *op)
 	prep_recv(u, op);
 }
 
-static void prep_file(struct io_uring_sqe *sqe, struct op *op)
-{
-	switch (op->code) {
-	case OP_OPENAT:
-		io_uring_prep_openat(sqe, op->fd, op->u.file.path,
-				     op->u.file.flags | O_CLOEXEC,
-				     op->u.file.mode);
-		break;
-	case OP_FSYNC:
-		io_uring_prep_fsync(sqe, op->fd, 0);
-		break;
-	case OP_RENAMEAT:
-		io_uring_prep_renameat(sqe, op->fd, op->u.file.path,
-				       op->u.file.new_dirfd,
-				       op->u.file.new_path, 0);
-		break;
-	case OP_UNLINKAT:
-		io_uring_prep_unlinkat(sqe, op->fd, op->u.file.path,
-				       op->u.file.flags);
-		break;
-	default:
-		io_uring_prep_mkdirat(sqe, op->fd, op->u.file.path,
-				      op->u.file.mode);
-		break;
-	}
-}
-
-static void prep(struct io_uring_sqe *sqe, struct op *op)
-{
-	switch (op->code) {
-	case OP_READ:
-		io_uring_prep_read(sqe, op->fd, op->u.rw.buf, op->u.rw.len,
-				   (uint64_t)-1);
-		break;
-	case OP_WRITE:
-		io_uring_prep_write(sqe, op->fd, op->u.rw.buf, op->u.rw.len,
-				    (uint64_t)-1);
-		break;
-	case OP_RECV:
-		io_uring_prep_recv(sqe, op->fd, op->u.rw.buf, op->u.rw.len, 0);
-		break;
-	case OP_SEND:
-		io_uring_prep_send(sqe, op->fd, op->u.rw.buf, op->u.rw.len,
-				   MSG_NOSIGNAL);
-		break;
-	case OP_ACCEPT:
-		io_uring_prep_accept(sqe, op->fd, op->u.sock.addr,
-				     op->u.sock.addr ? &op->u.sock.len : NULL,
-				     SOCK_CLOEXEC);
-		break;
-	case OP_CONNECT:
-		io_uring_prep_connect(sqe, op->fd, op->u.sock.addr,
-				      op->u.sock.len);
-		break;
-	case OP_CLOSE:
-		io_uring_prep_close(sqe, op->fd);
-		break;
-	case OP_POLL:
-		io_uring_prep_poll_add(sqe, op->fd, (unsigned)op->u.events);
-		break;
-	default:
-		prep_file(sqe, op);
-		break;
-	}
-}
-
 /* Queues the operation's entries without counting it. */
 static void queue(struct uring *u, struct op *op)
 {
@@ -255,7 +229,7 @@ static void queue(struct uring *u, struct op *op)
 		return;
 	}
 	struct io_uring_sqe *sqe = next_sqe(u);
-	prep(sqe, op);
+	uring_prep(sqe, op);
 	sqe->user_data = tagged(op, 0);
 }
 
@@ -277,10 +251,12 @@ static void cancel_one(struct uring *u, struct op *op, uint64_t tag)
 	op->owed++;
 }
 
-static void ask_to_end(struct uring *u, struct op *op)
+/* An exchange mostly waits for its answer, so its receiving half is tried
+ * first, and both when that was not found. */
+static void ask_to_end(struct uring *u, struct op *op, bool again)
 {
 	op->cancel_found = false;
-	if (op->code == OP_EXCHANGE)
+	if (op->code == OP_EXCHANGE && again)
 		cancel_one(u, op, TAG_SEND_HALF);
 	cancel_one(u, op, 0);
 }
@@ -291,7 +267,7 @@ static void uring_cancel(struct backend *backend, struct op *op)
 		return;
 	op->state = OP_CANCELLING;
 	backend->counters->cancels++;
-	ask_to_end(uring_of(backend), op);
+	ask_to_end(uring_of(backend), op, false);
 }
 
 /* The sending half of an exchange completed with `res`, which in a linked
@@ -341,7 +317,7 @@ static void complete(struct uring *u, uint64_t user_data, int32_t res)
 	}
 	op->owed--;
 	if (op->owed == 1 && !op->arrived && !op->cancel_found)
-		ask_to_end(u, op);
+		ask_to_end(u, op, true);
 	if (op->owed > 0)
 		return;
 	u->inflight--;
@@ -350,17 +326,19 @@ static void complete(struct uring *u, uint64_t user_data, int32_t res)
 	op->done(op);
 }
 
-/* Delivers every completion that is there; `done` may queue more work. */
+/* Delivers every completion that is there; `done` may queue more work, and
+ * put more aside. */
 static void drain(struct uring *u)
 {
-	struct io_uring_cqe *cqe;
+	struct arrival arrival;
 
-	while (io_uring_peek_cqe(&u->ring, &cqe) == 0 && cqe) {
-		uint64_t user_data = cqe->user_data;
-		int32_t res = cqe->res;
-
-		io_uring_cq_advance(&u->ring, 1);
-		complete(u, user_data, res);
+	for (;;) {
+		for (uint32_t i = 0; i < u->aside_len; i++)
+			complete(u, u->aside[i].user_data, u->aside[i].res);
+		u->aside_len = 0;
+		if (!take_cqe(u, &arrival))
+			break;
+		complete(u, arrival.user_data, arrival.res);
 	}
 }
 
@@ -376,7 +354,7 @@ static void uring_flush(struct backend *backend)
 
 	if (u->ring.sq.sqe_tail != *u->ring.sq.khead || kernel_has_work(u))
 		enter(u, 0, NULL);
-	if (io_uring_cq_ready(&u->ring))
+	if (u->aside_len || io_uring_cq_ready(&u->ring))
 		drain(u);
 }
 
@@ -399,12 +377,12 @@ static void boot_arm(struct uring *u, int64_t latest)
 		queue(u, &u->boot_op);
 	if (latest >= u->boot_armed)
 		return;
+	if (latest < 1)
+		latest = 1; /* zero would disarm it */
 	struct itimerspec spec = {
 		.it_value = { .tv_sec = latest / CLOCK_NS_PER_S,
 			      .tv_nsec = latest % CLOCK_NS_PER_S },
 	};
-	if (latest <= 0)
-		spec.it_value.tv_nsec = 1;
 	if (timerfd_settime(u->boot_fd, TFD_TIMER_ABSTIME, &spec, NULL) < 0)
 		fatal("timerfd_settime", -errno);
 	u->boot_armed = latest;
@@ -423,8 +401,11 @@ static int64_t wake_time(struct uring *u, const int64_t latest[CLOCK_ID_COUNT])
 	}
 	if (mono == INT64_MAX)
 		return boot;
-	int64_t as_boot = mono + kernel_clock(CLOCK_BOOTTIME) -
-			  kernel_clock(CLOCK_MONOTONIC);
+	int64_t suspended =
+		kernel_clock(CLOCK_BOOTTIME) - kernel_clock(CLOCK_MONOTONIC);
+	int64_t as_boot;
+	if (__builtin_add_overflow(mono, suspended, &as_boot))
+		return boot;
 	return as_boot < boot ? as_boot : boot;
 }
 
@@ -435,7 +416,7 @@ static void uring_wait(struct backend *backend,
 	int64_t wake = wake_time(u, latest);
 	struct __kernel_timespec ts;
 	const struct __kernel_timespec *until = NULL;
-	unsigned want = io_uring_cq_ready(&u->ring) ? 0 : 1;
+	unsigned want = u->aside_len || io_uring_cq_ready(&u->ring) ? 0 : 1;
 
 	if (want && wake != INT64_MAX) {
 		int64_t now = kernel_clock(u->boot_clock ? CLOCK_BOOTTIME
@@ -475,6 +456,7 @@ static void uring_free(struct backend *backend)
 	if (u->boot_fd >= 0)
 		close(u->boot_fd);
 	io_uring_queue_exit(&u->ring);
+	free(u->aside);
 	free(u);
 }
 

@@ -6,8 +6,8 @@
  * on its stack. Only the registers that a called function must preserve are
  * saved (System V AMD64 psABI 3.2.1; AAPCS64 6.1); the floating-point control
  * words are taken to be the same everywhere and are left alone. The switch
- * ends in `ret`, so that the processor's return predictor stays in step, and
- * is meant to be called from a single place (task.c: task_suspend).
+ * ends in `ret`, so that the processor's return predictor stays in step when
+ * all contexts suspend in one place (task.c: sched_suspend).
  */
 #ifndef RUNTIME_CONTEXT_H
 #define RUNTIME_CONTEXT_H

@@ -47,6 +47,17 @@ context_switch:
 	ldp	x29, x30, [sp, #144]
 	add	sp, sp, #160
 	.cfi_adjust_cfa_offset -160
+	.cfi_restore x19
+	.cfi_restore x20
+	.cfi_restore x21
+	.cfi_restore x22
+	.cfi_restore x23
+	.cfi_restore x24
+	.cfi_restore x25
+	.cfi_restore x26
+	.cfi_restore x27
+	.cfi_restore x28
+	.cfi_restore x29
 	.cfi_restore x30
 	ret
 	.cfi_endproc

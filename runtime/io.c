@@ -31,6 +31,12 @@ static bool call_withdraw(struct clause *clause)
 	return false;
 }
 
+/* Whether an interrupted operation has done nothing yet. */
+static bool may_repeat(enum op_code code)
+{
+	return code != OP_EXCHANGE && code != OP_CONNECT;
+}
+
 /* Runs one operation to its completion. *cancelled says that the task's scope
  * was cancelled while it ran, whatever came of it. */
 static int run(struct rt *rt, struct io_call *call, const char *what,
@@ -50,7 +56,8 @@ static int run(struct rt *rt, struct io_call *call, const char *what,
 		rt->backend->ops->submit(rt->backend, &call->op);
 		wait_deadline_add(&wait, deadline);
 		fired = wait_park(&wait);
-	} while (call->op.res == -EINTR && fired == &call->clause);
+	} while (call->op.res == -EINTR && fired == &call->clause &&
+		 may_repeat(call->op.code));
 
 	*cancelled = fired == NULL;
 	int res = call->op.res;
@@ -90,6 +97,23 @@ static uint32_t count(size_t len)
 	return len < IO_COUNT_MAX ? (uint32_t)len : IO_COUNT_MAX;
 }
 
+static int immediate(struct rt *rt, struct sys_call *call)
+{
+	return rt->backend->ops->sys(rt->backend, call);
+}
+
+/* Of descriptors that were inherited: asked once. */
+static bool is_tty(struct rt *rt, int fd)
+{
+	if (rt->stdio[fd] == STDIO_UNKNOWN)
+		rt->stdio[fd] =
+			immediate(rt, &(struct sys_call){ .code = SYS_ISATTY,
+							  .fd = fd }) == 1
+				? STDIO_TTY
+				: STDIO_OTHER;
+	return rt->stdio[fd] == STDIO_TTY;
+}
+
 static ssize_t transfer(struct rt *rt, enum op_code code, const char *what,
 			int fd, const void *buf, size_t len,
 			struct deadline deadline)
@@ -98,6 +122,7 @@ static ssize_t transfer(struct rt *rt, enum op_code code, const char *what,
 
 	call.op.u.rw.buf = (void *)(uintptr_t)buf;
 	call.op.u.rw.len = count(len);
+	call.op.blocks = code == OP_WRITE && fd < RT_STDIO && is_tty(rt, fd);
 	return run_plain(rt, &call, what, deadline);
 }
 
@@ -267,11 +292,6 @@ int io_mkdirat(struct rt *rt, int dirfd, const char *path, mode_t mode,
 	call.op.u.file.path = path;
 	call.op.u.file.mode = mode;
 	return run_plain(rt, &call, "mkdir", deadline);
-}
-
-static int immediate(struct rt *rt, struct sys_call *call)
-{
-	return rt->backend->ops->sys(rt->backend, call);
 }
 
 int io_socket(struct rt *rt, int domain, int type, int protocol)

@@ -66,6 +66,11 @@ int rt_run(struct rt *rt, const char *name, int (*fn)(struct rt *rt, void *arg),
 	if (err)
 		return err;
 
+	/* Time has passed since the runtime last ran, if it did. */
+	for (int i = 0; i < CLOCK_ID_COUNT; i++)
+		rt->now_known[i] = false;
+	rt->budget = SCHED_BUDGET;
+
 	struct task *task = rt->ready_first;
 	rt->ready_first = rt->ready_last = NULL;
 	rt->current = task;

@@ -60,12 +60,13 @@ struct rt_counters {
  * rt_refusal() tells a person what to do about the error. */
 int rt_new(struct rt **out, const struct rt_options *options);
 
-/* One sentence, static or valid until the next call in this thread, that
- * says why rt_new failed with `err` and how to allow what was refused. */
+/* One sentence in `buf` that says why rt_new failed with `err` and how to
+ * allow what was refused. Returns buf. */
 const char *rt_refusal(int err, char *buf, size_t cap);
 
 /* Runs `fn(arg)` as the first task, named `name` (borrowed for the task's
- * life), until it returns; gives back its result. Everything it spawned has
+ * life), until it returns; gives back its result, or -ENOMEM when not even that
+ * task could be made. Everything it spawned has
  * ended by then, since tasks live in scopes. Does not park: it is what the
  * thread does. */
 int rt_run(struct rt *rt, const char *name, int (*fn)(struct rt *rt, void *arg),

@@ -8,7 +8,8 @@
  * is empty it runs the turn (submit, wait, deliver completions, fire timers)
  * itself, on its own stack, until somebody is ready, possibly itself. So code
  * called from a turn (an operation's `done`, a timer's `fire`) runs on some
- * task's stack, must be small, and must not park.
+ * task's stack, which may be one that has just finished: it must be small, must
+ * not park, and must not ask about the current task.
  */
 #ifndef RUNTIME_SCHED_H
 #define RUNTIME_SCHED_H
@@ -28,6 +29,10 @@
 
 /* Tasks resumed before the backend and the timers are looked at again. */
 #define SCHED_BUDGET 64u
+
+/* What the inherited descriptors are. */
+#define RT_STDIO 3
+enum stdio_kind { STDIO_UNKNOWN, STDIO_TTY, STDIO_OTHER };
 
 enum task_state { TASK_READY, TASK_RUNNING, TASK_PARKED };
 
@@ -65,7 +70,8 @@ struct rt {
 	void *thread_sp;	     /* the thread's own context */
 	struct san_stack thread_san; /* and its stack */
 	bool from_thread;	     /* the last switch left the thread's */
-	char limit[192];	     /* rt_limit_message */
+	enum stdio_kind stdio[RT_STDIO];
+	char limit[192]; /* rt_limit_message */
 };
 
 /* Puts a task at the end of the ready list. */

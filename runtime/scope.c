@@ -44,28 +44,30 @@ static bool join_withdraw(struct clause *clause)
 	return true;
 }
 
-/* Parks until the scope is empty. 0, -ETIMEDOUT, or -ECANCELED when the
- * caller was cancelled (not if it is shielded). */
+/* Parks until the scope is empty: before the caller runs again, somebody may
+ * have spawned into it. 0, -ETIMEDOUT, or -ECANCELED when the caller was
+ * cancelled (not if it is shielded). */
 static int await_empty(struct scope *scope, struct deadline deadline,
 		       bool shielded)
 {
 	struct rt *rt = scope->rt;
-	struct join join = { .scope = scope };
-	struct wait wait;
 
-	if (scope->count == 0)
-		return 0;
-	if (!shielded && task_cancelled(rt))
-		return -ECANCELED;
-	wait_begin(rt, &wait, "join");
-	wait_queue_push(&scope->joiners, &join.clause);
-	wait_clause_add(&wait, &join.clause, join_withdraw);
-	wait_deadline_add(&wait, deadline);
-	struct clause *fired = shielded ? wait_park_shielded(&wait)
-					: wait_park(&wait);
-	if (fired == &join.clause)
-		return 0;
-	return fired ? -ETIMEDOUT : -ECANCELED;
+	while (scope->count > 0) {
+		struct join join = { .scope = scope };
+		struct wait wait;
+
+		if (!shielded && task_cancelled(rt))
+			return -ECANCELED;
+		wait_begin(rt, &wait, "join");
+		wait_queue_push(&scope->joiners, &join.clause);
+		wait_clause_add(&wait, &join.clause, join_withdraw);
+		wait_deadline_add(&wait, deadline);
+		struct clause *fired = shielded ? wait_park_shielded(&wait)
+						: wait_park(&wait);
+		if (fired != &join.clause)
+			return fired ? -ETIMEDOUT : -ECANCELED;
+	}
+	return 0;
 }
 
 int scope_wait(struct scope *scope, struct deadline deadline)

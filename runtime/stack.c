@@ -132,7 +132,7 @@ static int guard(struct stack_pool *pool, char *slot)
 			return -ENOMEM;
 		pool->mprotect_guards = true;
 	}
-	return mprotect(slot, pool->page, PROT_NONE) == 0 ? 0 : -ENOMEM;
+	return mprotect(slot, pool->page, PROT_NONE) == 0 ? 0 : -ENOBUFS;
 }
 
 /* Carves a new slot. */
@@ -198,19 +198,19 @@ void stack_pool_trim(struct stack_pool *pool)
 {
 	if (pool->dirty <= STACK_KEEP)
 		return;
-	uint32_t seen = 0;
-	for (struct stack_free *spare = pool->free; spare;
+	uint32_t most = pool->dirty, seen = 0;
+	for (struct stack_free *spare = pool->free; seen < most;
 	     spare = spare->next) {
 		if (spare->clean || ++seen <= STACK_KEEP)
 			continue;
 		char *slot = slot_of(pool, spare);
 		char *last = (char *)((uintptr_t)spare &
 				      ~(uintptr_t)(pool->page - 1));
-		if (madvise(slot + pool->page,
-			    (size_t)(last - slot) - pool->page,
-			    MADV_DONTNEED) == 0) {
-			spare->clean = true;
-			pool->dirty--;
-		}
+		/* Locked memory stays, and there is no use in asking again. */
+		(void)madvise(slot + pool->page,
+			      (size_t)(last - slot) - pool->page,
+			      MADV_DONTNEED);
+		spare->clean = true;
+		pool->dirty--;
 	}
 }

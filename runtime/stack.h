@@ -58,8 +58,8 @@ void stack_pool_fini(struct stack_pool *pool);
 
 /* Hands out a slot: *top is the highest address of its stack plus one, with
  * `block` bytes above it (up to the slot's end) for the user. Returns 0;
- * -EAGAIN past the pool's limit; -ENOMEM when the kernel refused a mapping or
- * a guard (vm.max_map_count, memory limits). */
+ * -EAGAIN past the pool's limit; -ENOBUFS when the kernel refused the map for
+ * a guard (vm.max_map_count); -ENOMEM when there is no memory. */
 int stack_take(struct stack_pool *pool, size_t block, void **top);
 
 /* Takes a slot back; `top` as stack_take gave it. The caller may go on

@@ -166,7 +166,7 @@ static int refuse(struct rt *rt, enum task_stack stack, int err)
 			 "the limit of %u tasks is reached (max_tasks in "
 			 "struct rt_options, RT_STACKS_DEFAULT)",
 			 rt->max_tasks);
-	else if (pool->mprotect_guards)
+	else if (err == -ENOBUFS)
 		snprintf(rt->limit, sizeof(rt->limit),
 			 "no guard for %s stack number %u: each needs two maps "
 			 "(raise the sysctl vm.max_map_count)",

@@ -11,8 +11,8 @@
  * Cancellation: when its scope is cancelled, the call a task is parked in
  * ends (operations first reach their completion) and returns the scope's
  * reason, -ECANCELED or -ETIMEDOUT, and every later parking call returns it
- * at once. Code that unwinds therefore never waits, except in io_close and in
- * joining its own scopes, which always complete.
+ * at once. Code that unwinds therefore never waits, except in io_close, in
+ * io_watch_stop and in joining its own scopes, which always complete.
  */
 #ifndef RUNTIME_TASK_H
 #define RUNTIME_TASK_H
@@ -33,7 +33,7 @@ typedef void (*task_fn)(struct rt *rt, void *arg);
 enum task_stack {
 	TASK_STACK_SMALL,  /* 32 KiB: loops that only move bytes */
 	TASK_STACK_NORMAL, /* 64 KiB: HTTP requests, small JSON */
-	TASK_STACK_LARGE,  /* 256 KiB: foreign JSON, TLS validation, DNS */
+	TASK_STACK_LARGE,  /* 256 KiB: foreign JSON, TLS validation */
 	TASK_STACK_COUNT
 };
 

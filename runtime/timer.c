@@ -95,6 +95,9 @@ void timer_arm(struct rt *rt, struct timer *timer, struct deadline deadline,
 	if (deadline_is_never(deadline))
 		return;
 	timer->at = deadline.ns;
+	/* What is due already has had its slack. */
+	if (deadline.ns <= clock_now(rt, deadline.clock))
+		deadline.slack_ms = 0;
 	if (__builtin_add_overflow(deadline.ns,
 				   deadline.slack_ms * CLOCK_NS_PER_MS,
 				   &timer->latest))

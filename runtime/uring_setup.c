@@ -36,6 +36,23 @@ static int setup_flags(struct io_uring *ring, unsigned entries)
 	return err;
 }
 
+/* A filter may allow the setup and refuse the use: a ring counts only when a
+ * first operation has gone through it. */
+static int try_out(struct io_uring *ring)
+{
+	struct io_uring_cqe *cqe;
+
+	io_uring_prep_nop(io_uring_get_sqe(ring));
+	int res = io_uring_submit_and_wait(ring, 1);
+	if (res >= 0)
+		res = io_uring_peek_cqe(ring, &cqe);
+	if (res >= 0)
+		io_uring_cqe_seen(ring, cqe);
+	else
+		io_uring_queue_exit(ring);
+	return res < 0 ? res : 0;
+}
+
 /* Rings are charged to RLIMIT_MEMLOCK by some kernels, for all processes of
  * the user together, and given back late: take less, and wait a little. */
 int uring_setup(struct io_uring *ring, unsigned entries)
@@ -43,6 +60,8 @@ int uring_setup(struct io_uring *ring, unsigned entries)
 	int tries = SETUP_TRIES;
 	int err;
 
+	if (entries < RING_SMALLEST)
+		entries = RING_SMALLEST;
 	while ((err = setup_flags(ring, entries)) == -ENOMEM) {
 		if (entries > RING_SMALLEST) {
 			entries /= 2;
@@ -54,5 +73,5 @@ int uring_setup(struct io_uring *ring, unsigned entries)
 							 CLOCK_NS_PER_MS },
 			  NULL);
 	}
-	return err;
+	return err ? err : try_out(ring);
 }

@@ -107,7 +107,7 @@ static struct clause *park(struct wait *wait, bool shielded)
 		task->state = TASK_PARKED;
 		task->shielded = shielded;
 		task->wait = wait;
-		task->since = rt->now[CLOCK_ID_MONOTONIC];
+		task->since = clock_now(rt, CLOCK_ID_MONOTONIC);
 		sched_suspend(rt);
 		task->wait = NULL;
 	}

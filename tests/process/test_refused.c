@@ -19,13 +19,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* io_uring_setup answers with this errno from now on. */
-static int refuse_io_uring(unsigned int err)
+/* The system call answers with this errno from now on. */
+static int refuse_call(unsigned int call, unsigned int err)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 			 offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | err),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -49,9 +49,11 @@ static int become(const char *refused, char *const *argv)
 	int err = -1;
 
 	if (!strcmp(refused, "io_uring-EPERM"))
-		err = refuse_io_uring(EPERM);
+		err = refuse_call(SYS_io_uring_setup, EPERM);
 	else if (!strcmp(refused, "io_uring-ENOSYS"))
-		err = refuse_io_uring(ENOSYS);
+		err = refuse_call(SYS_io_uring_setup, ENOSYS);
+	else if (!strcmp(refused, "io_uring_enter"))
+		err = refuse_call(SYS_io_uring_enter, EPERM);
 	else if (!strcmp(refused, "descriptors"))
 		err = limit(RLIMIT_NOFILE, 4);
 	else if (!strcmp(refused, "memory"))
@@ -89,15 +91,15 @@ static const char *program(const char *variable)
 
 static void without_io_uring_it_says_so(void **state)
 {
-	static const char *const ways[] = { "io_uring-EPERM",
-					    "io_uring-ENOSYS" };
+	static const char *const ways[] = { "io_uring-EPERM", "io_uring-ENOSYS",
+					    "io_uring_enter" };
 	static const char *const programs[] = { "MOLECULE_MCP",
 						"MOLECULE_PLATFORM" };
 	struct rig *rig = *state;
 
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 6; i++) {
 		struct child *c = start_without(
-			rig, ways[i % 2], program(programs[i / 2]), i / 2 == 1);
+			rig, ways[i % 3], program(programs[i / 3]), i / 3 == 1);
 		const char *err;
 
 		if (child_wait(c, BOUND_MS) != 1)

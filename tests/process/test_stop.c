@@ -235,6 +235,24 @@ static void stdout_is_stuck_and_stdin_too(void **state)
 	}
 }
 
+/* A terminal nobody reads blocks whoever writes to it, not the program. */
+static void stdout_is_a_stuck_terminal(void **state)
+{
+	struct rig *rig = *state;
+
+	for (enum stop how = 0; how < STOPS; how++) {
+		int beats = fake_count(rig->fake, "POST", HEARTBEAT);
+		struct child *mcp = rig_spawn(
+			rig, (struct child_how){ .out = STDIO_PTY,
+						 .hold_stdout = true });
+
+		fill_stdout(mcp, 40);
+		fake_expect(rig->fake, "POST", HEARTBEAT, beats + 3);
+		stop(mcp, how);
+		ended(rig, mcp);
+	}
+}
+
 /* A host that reads late gets every byte. */
 static void a_slow_host_gets_it_all(void **state)
 {
@@ -364,6 +382,7 @@ int main(void)
 		TEST(what_was_asked_is_answered),
 		TEST(stdout_is_stuck),
 		TEST(stdout_is_stuck_and_stdin_too),
+		TEST(stdout_is_a_stuck_terminal),
 		TEST(a_slow_host_gets_it_all),
 		TEST(a_closed_stdout_ends_it),
 		TEST(stderr_nobody_reads),

@@ -392,10 +392,10 @@ static int cancels(struct rt *rt, void *arg)
 		scope_close(&scope);
 		CHECK_EQ(v.done, 1);
 		CHECK_EQ(v.result, -ECANCELED);
-		/* Its connection is closed: only the peer's end is left. */
+		/* Its connection is closed: at most the peer's end is left. */
 		if (i == 0)
 			CHECK(until(rt, &p->held, 1));
-		CHECK_EQ(fd_count(), fds + 1);
+		CHECK(fd_count() <= fds + 1);
 		peer_free(p);
 	}
 	free(body);

@@ -468,6 +468,56 @@ static void test_a_small_ring_carries_many_operations(void **state)
 		    &(struct rt_options){ .ring_entries = 8 });
 }
 
+static void test_the_smallest_ring_exchanges(void **state)
+{
+	(void)state;
+	rt_test_run(exchange_can_be_given_up,
+		    &(struct rt_options){ .ring_entries = 1 });
+	rt_test_run(a_small_ring_carries_many_operations,
+		    &(struct rt_options){ .ring_entries = 1 });
+}
+
+struct ticker {
+	int ticks;
+};
+
+static void tick(struct rt *rt, void *arg)
+{
+	struct ticker *ticker = arg;
+
+	while (task_sleep(rt, deadline_in_ms(rt, 1)) == 0)
+		ticker->ticks++;
+}
+
+/* A terminal that nobody reads holds up who writes to it, and nobody else. */
+static void a_stuck_terminal_stops_only_its_writer(struct rt *rt)
+{
+	struct ticker ticker = { 0 };
+	struct scope scope;
+	int pty, tty;
+	int kept = dup(STDOUT_FILENO);
+	char *data = malloc(65536);
+
+	assert_non_null(data);
+	memset(data, 'x', 65536);
+	assert_int_equal(openpty(&pty, &tty, NULL, NULL, NULL), 0);
+	dup2(tty, STDOUT_FILENO);
+	scope_open(rt, &scope, DEADLINE_NEVER);
+	task_spawn(&scope, "tick", TASK_STACK_SMALL, tick, &ticker);
+	task_sleep(rt, soon(rt));
+	int err = io_write_all(rt, STDOUT_FILENO, data, 65536, NULL,
+			       deadline_in_ms(rt, 200));
+	scope_close(&scope);
+	dup2(kept, STDOUT_FILENO);
+	assert_int_equal(err, -ETIMEDOUT);
+	assert_true(ticker.ticks > 0);
+	close(kept);
+	close(pty);
+	close(tty);
+	free(data);
+}
+RT_TEST(a_stuck_terminal_stops_only_its_writer)
+
 /* A request and its answer are one wake-up: that is what exchange is for. */
 static void an_exchange_costs_one_wait(struct rt *rt)
 {
@@ -501,6 +551,8 @@ int main(void)
 		cmocka_unit_test(test_polls_report_what_is_ready),
 		cmocka_unit_test(test_cancelling_loses_no_bytes),
 		cmocka_unit_test(test_a_small_ring_carries_many_operations),
+		cmocka_unit_test(test_the_smallest_ring_exchanges),
+		cmocka_unit_test(test_a_stuck_terminal_stops_only_its_writer),
 		cmocka_unit_test(test_an_exchange_costs_one_wait),
 	};
 

@@ -194,6 +194,57 @@ static void the_first_reason_stays(struct rt *rt)
 }
 RT_TEST(the_first_reason_stays)
 
+struct late {
+	struct scope *scope;
+	struct cond *go;
+	bool done;
+};
+
+static void late_child(struct rt *rt, void *arg)
+{
+	struct late *late = arg;
+
+	task_sleep(rt, deadline_in_ms(rt, 2));
+	late->done = true;
+}
+
+static void spawns_last(struct rt *rt, void *arg)
+{
+	struct late *late = arg;
+
+	(void)rt;
+	cond_wait(late->go, DEADLINE_NEVER);
+	/* The scope has just become empty, its owner has not run yet. */
+	task_spawn(late->scope, "late", TASK_STACK_SMALL, late_child, late);
+}
+
+static void lets_go(struct rt *rt, void *arg)
+{
+	(void)rt;
+	cond_signal(arg);
+}
+
+/* Who joins is woken by an empty scope, but returns only from one that is
+ * empty when it looks. */
+static void joining_leaves_no_task_behind(struct rt *rt)
+{
+	struct scope scope, other;
+	struct cond go;
+	struct late late = { .scope = &scope, .go = &go };
+
+	cond_init(rt, &go);
+	scope_open(rt, &scope, DEADLINE_NEVER);
+	scope_open(rt, &other, DEADLINE_NEVER);
+	task_spawn(&other, "spawner", TASK_STACK_SMALL, spawns_last, &late);
+	task_yield(rt);
+	task_spawn(&scope, "last", TASK_STACK_SMALL, lets_go, &go);
+	assert_int_equal(scope_join(&scope), 0);
+	assert_true(late.done);
+	assert_int_equal(scope.count, 0);
+	scope_close(&other);
+}
+RT_TEST(joining_leaves_no_task_behind)
+
 static void open_late(struct rt *rt, void *arg)
 {
 	int *fd = arg;
@@ -232,6 +283,7 @@ int main(void)
 		cmocka_unit_test(test_cancelling_goes_down_the_tree),
 		cmocka_unit_test(test_waiting_for_a_scope_can_time_out),
 		cmocka_unit_test(test_the_first_reason_stays),
+		cmocka_unit_test(test_joining_leaves_no_task_behind),
 		cmocka_unit_test(test_a_cancelled_open_leaks_nothing),
 	};
 

@@ -2,11 +2,21 @@
 #include "tests/unit/rt_fixture.h"
 
 #include <errno.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "runtime/scope.h"
 #include "runtime/timer.h"
 
 #define MODEL 500
+
+static int64_t true_time(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * CLOCK_NS_PER_S + ts.tv_nsec;
+}
 
 struct alarm {
 	struct timer timer;
@@ -163,6 +173,61 @@ static void deadlines_do_not_overflow(struct rt *rt)
 }
 RT_TEST(deadlines_do_not_overflow)
 
+static int nap_in_ms(struct rt *rt, void *arg)
+{
+	int64_t start = true_time();
+
+	(void)arg;
+	task_sleep(rt, deadline_in_ms(rt, 30));
+	return true_time() - start >= 30 * CLOCK_NS_PER_MS;
+}
+
+/* A runtime that stood still between two runs knows what time it is. */
+static void test_a_second_run_has_its_own_time(void **state)
+{
+	struct rt *rt;
+
+	(void)state;
+	assert_int_equal(rt_new(&rt, &(struct rt_options){ 0 }), 0);
+	assert_int_equal(rt_run(rt, "first", nap_in_ms, NULL), 1);
+	usleep(40000);
+	assert_int_equal(rt_run(rt, "second", nap_in_ms, NULL), 1);
+	rt_free(rt);
+}
+
+/* What is due already does not sleep out its slack. */
+static void an_overdue_timer_fires_at_once(struct rt *rt)
+{
+	struct deadline overdue = deadline_cadence(
+		clock_now(rt, CLOCK_ID_BOOTTIME) - CLOCK_NS_PER_MS, 3600000);
+
+	assert_int_equal(task_sleep(rt, overdue), 0);
+}
+RT_TEST(an_overdue_timer_fires_at_once)
+
+static void odd_deadlines(struct rt *rt)
+{
+	struct deadline far = { .ns = INT64_MAX - 1, .slack_ms = UINT32_MAX };
+	struct scope scope;
+
+	assert_int_equal(
+		task_sleep(rt, deadline_cadence(-5 * CLOCK_NS_PER_S, 0)), 0);
+	scope_open(rt, &scope, far);
+	assert_int_equal(task_sleep(rt, deadline_in_ms(rt, 1)), 0);
+	scope_close(&scope);
+	scope_open(rt, &scope, deadline_cadence(INT64_MAX - 1, UINT32_MAX));
+	assert_int_equal(task_sleep(rt, deadline_in_ms(rt, 1)), 0);
+	scope_close(&scope);
+}
+RT_TEST(odd_deadlines)
+
+static void test_odd_deadlines_through_a_timerfd(void **state)
+{
+	(void)state;
+	rt_test_run(odd_deadlines,
+		    &(struct rt_options){ .boot_timerfd = true });
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +237,10 @@ int main(void)
 		cmocka_unit_test(test_cadence),
 		cmocka_unit_test(test_cadence_through_a_timerfd),
 		cmocka_unit_test(test_deadlines_do_not_overflow),
+		cmocka_unit_test(test_a_second_run_has_its_own_time),
+		cmocka_unit_test(test_an_overdue_timer_fires_at_once),
+		cmocka_unit_test(test_odd_deadlines),
+		cmocka_unit_test(test_odd_deadlines_through_a_timerfd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
