@@ -126,6 +126,9 @@ static int start_network(struct app *app)
 	app->pool = pool_new(app->rt, app->resolver);
 	if (app->pool == NULL)
 		return -ENOMEM;
+	app->roots = (struct trust_options){ .file = app->config.ca_file,
+					     .dir = app->config.ca_dir };
+	pool_set_roots(app->pool, &app->roots);
 	platform_client_init(&app->client, app->rt, app->pool);
 	return 0;
 }

@@ -27,6 +27,7 @@
 #include "app/state_dir.h"
 #include "app/tools.h"
 #include "app/workspace.h"
+#include "net/trust.h"
 #include "runtime/event.h"
 #include "runtime/scope.h"
 
@@ -55,6 +56,7 @@ struct app {
 	struct state_dir state;
 	struct identity who;
 	struct resolver *resolver;
+	struct trust_options roots;
 	struct pool *pool;
 	struct platform_client client;
 	struct inbox *inbox; /* NULL: switched off */

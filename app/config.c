@@ -302,6 +302,8 @@ int config_read(struct config *config, config_env_fn env, void *arg)
 	read_agent(&reader);
 	config->configs_dir = take(&reader, "CONFIGS_DIR");
 	config->home = take(&reader, "HOME");
+	config->ca_file = take(&reader, "SSL_CERT_FILE");
+	config->ca_dir = take(&reader, "SSL_CERT_DIR");
 	config->verbose = config_switch(env(arg, "MOLECULE_MCP_VERBOSE"));
 	config->heartbeat =
 		!config_switch(env(arg, "MOLECULE_MCP_DISABLE_HEARTBEAT"));
@@ -388,6 +390,8 @@ void config_free(struct config *config)
 	free(config->token_file);
 	free(config->configs_dir);
 	free(config->home);
+	free(config->ca_file);
+	free(config->ca_dir);
 	free(config->agent_name);
 	free(config->agent_description);
 	free(config->agent_skills);

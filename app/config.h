@@ -37,6 +37,8 @@ struct config {
 	char *token_file;	 /* or NULL */
 	char *configs_dir;	 /* CONFIGS_DIR, or NULL */
 	char *home;		 /* HOME, or NULL */
+	char *ca_file;		 /* SSL_CERT_FILE, or NULL */
+	char *ca_dir;		 /* SSL_CERT_DIR, or NULL */
 	char *agent_name;	 /* has a default */
 	char *agent_description; /* or NULL */
 	char *agent_skills;	 /* comma list, or NULL */

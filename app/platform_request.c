@@ -117,6 +117,15 @@ static void take_answer(struct platform_reply *reply,
 		reply->detail = token_detail(request->who);
 }
 
+/* Why no connection came about, where more is known than an errno; or NULL. */
+static char *refusal_detail(const struct pool *pool)
+{
+	char text[PLATFORM_TEXT_MAX];
+
+	pool_refusal(pool, text, sizeof(text));
+	return *text != '\0' ? strdup(text) : NULL;
+}
+
 static void fetch(const struct platform_request *request,
 		  const struct token *token, struct platform_reply *reply)
 {
@@ -147,6 +156,8 @@ static void fetch(const struct platform_request *request,
 		deadline_in_ms(request->client->rt, request->timeout_ms));
 	if (reply->err == 0)
 		take_answer(reply, request, &response);
+	else if (reply->phase == HTTP_PHASE_CONNECT)
+		reply->detail = refusal_detail(request->client->pool);
 }
 
 /* There is no token to send. */

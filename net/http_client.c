@@ -430,7 +430,7 @@ const char *http_error_text(int err)
 		{ EMSGSIZE, "the answer is too large" },
 		{ EINVAL, "the request has something that HTTP cannot carry" },
 		{ EIO, "the data to send could not be read" },
-		{ EPROTONOSUPPORT, "https is not supported by this build" },
+		{ EKEYREJECTED, "TLS with the other side could not be agreed" },
 		{ ECANCELED, "cancelled" },
 		{ ENOMEM, "out of memory" },
 		{ EMFILE, "too many open files" },

@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 
 #include "net/http_conn.h"
+#include "net/tls_server.h"
+#include "net/tls_stream.h"
 #include "runtime/io.h"
 #include "runtime/rt.h"
 #include "runtime/task.h"
@@ -228,7 +230,12 @@ static void linger(struct http_conn *conn)
 	struct http_reader *r = &conn->reader;
 	struct deadline end = deadline_in_ms(rt, LINGER_MS);
 	int fd = stream_fd(conn->stream);
-	if (conn->broken || fd < 0 || io_shutdown(rt, fd, SHUT_WR) != 0)
+	if (conn->broken || fd < 0)
+		return;
+	if (conn->server->options.tls &&
+	    tls_stream_finish(conn->stream, end) != 0)
+		return;
+	if (io_shutdown(rt, fd, SHUT_WR) != 0)
 		return;
 	while (stream_read(conn->stream, r->buf, sizeof(r->buf), end) > 0)
 		continue;
@@ -254,6 +261,8 @@ static int start_connection(struct http_server *server, int fd,
 			    const struct sockaddr_storage *peer)
 {
 	struct stream *stream = stream_plain(server->rt, fd);
+	if (stream && server->options.tls)
+		stream = tls_serve(server->options.tls, stream);
 	if (!stream)
 		return -ENOMEM;
 	struct http_conn *conn = malloc(sizeof(*conn));

@@ -32,6 +32,7 @@
 struct rt;
 struct http_server;
 struct http_conn;
+struct tls_server;
 
 #define HTTP_SERVER_BODY_MAX (64u * 1024 * 1024)
 #define HTTP_SERVER_CONNECTIONS 4096
@@ -60,6 +61,7 @@ struct http_server_options {
 	uint32_t idle_ms;	  /* 0: HTTP_SERVER_IDLE_MS */
 	uint32_t request_ms;	  /* 0: HTTP_SERVER_REQUEST_MS */
 	size_t body_max;	  /* 0: HTTP_SERVER_BODY_MAX */
+	struct tls_server *tls;	  /* serve https with it; NULL: http */
 	http_handler_fn handler;
 	void *arg;
 };

@@ -7,11 +7,9 @@
  * on to the first waiter before it becomes free for everybody, so there are
  * waiters only while all places are taken and none is idle.
  *
- * A connection has two watches. One, for its end, stays for all its life. The
- * other, set when the connection is given back, is for bytes: while it is idle
- * nobody has asked for any, and they must not be taken for the next answer. It
- * is left in place when the connection is taken, and then fires together with
- * the arrival of the answer, at the price of no wake-up of its own.
+ * The watch of a connection is for its end only. One for bytes as well, which
+ * nobody has asked for while it is idle, would also fire with every answer, and
+ * as often as not in a wake-up of its own.
  *
  * A watch or a timer finds out that an idle connection must go, but runs where
  * nobody may park. It dooms the connection; a task, which exists only while
@@ -26,6 +24,7 @@
 #include <string.h>
 
 #include "net/dial.h"
+#include "net/tls.h"
 #include "runtime/event.h"
 #include "runtime/io.h"
 #include "runtime/rt.h"
@@ -38,7 +37,7 @@
 struct entry {
 	struct pool_conn conn; /* first: pool_give casts it back */
 	struct origin *origin;
-	struct io_watch end, stray;
+	struct io_watch end;
 	int64_t idle_since; /* on CLOCK_BOOTTIME, while idle */
 	/* Links of the idle list; `older` also of the doomed. */
 	struct entry *newer, *older;
@@ -76,6 +75,9 @@ struct pool {
 	uint32_t idle;	     /* connections idle, all origins */
 	struct timer expiry; /* armed only while some are */
 	struct pool_counters counters;
+	struct trust_options roots;
+	struct tls_client *tls; /* from the first https connection on */
+	struct tls_error refusal;
 };
 
 /* --- Origins --- */
@@ -206,7 +208,6 @@ static void entry_close(struct entry *entry)
 	struct rt *rt = entry->origin->pool->rt;
 
 	io_watch_stop(rt, &entry->end);
-	io_watch_stop(rt, &entry->stray);
 	stream_close(entry->conn.stream);
 	free(entry);
 }
@@ -253,14 +254,6 @@ static void reap_leftovers(struct pool *pool)
 		reap(pool);
 }
 
-static void idle_broke(struct entry *entry)
-{
-	if (!entry->idle)
-		return;
-	entry->origin->pool->counters.dropped++;
-	entry_doom(entry);
-}
-
 static void end_seen(struct io_watch *watch, int events)
 {
 	struct entry *entry =
@@ -268,30 +261,16 @@ static void end_seen(struct io_watch *watch, int events)
 
 	(void)events;
 	entry->closed = true;
-	idle_broke(entry);
-}
-
-static void bytes_seen(struct io_watch *watch, int events)
-{
-	struct entry *entry =
-		(struct entry *)((char *)watch - offsetof(struct entry, stray));
-
-	(void)events;
-	idle_broke(entry);
+	if (entry->idle) {
+		entry->origin->pool->counters.dropped++;
+		entry_doom(entry);
+	}
 }
 
 static void watch_end(struct entry *entry)
 {
 	io_watch_start(entry->origin->pool->rt, &entry->end,
 		       stream_fd(entry->conn.stream), POLLRDHUP, end_seen);
-}
-
-static void watch_bytes(struct entry *entry)
-{
-	if (!entry->stray.armed)
-		io_watch_start(entry->origin->pool->rt, &entry->stray,
-			       stream_fd(entry->conn.stream), POLLIN,
-			       bytes_seen);
 }
 
 /* --- Expiry --- */
@@ -339,10 +318,27 @@ void pool_expire(struct pool *pool, int64_t boot_ns)
 
 /* The stream that an origin speaks, over the connected `fd`, which is taken
  * in any case. Parks. This is where TLS goes around the socket. */
-static int carry(const struct origin *origin, int fd, struct stream **out)
+static int carry(const struct origin *origin, int fd, struct deadline deadline,
+		 struct stream **out)
 {
-	*out = stream_plain(origin->pool->rt, fd);
-	return *out ? 0 : -ENOMEM;
+	struct pool *pool = origin->pool;
+	struct stream *plain = stream_plain(pool->rt, fd);
+	if (!plain)
+		return -ENOMEM;
+	*out = plain;
+	if (!origin->https)
+		return 0;
+	if (!pool->tls)
+		pool->tls = tls_client_new(pool->rt, &pool->roots);
+	if (!pool->tls) {
+		stream_close(plain);
+		return -ENOMEM;
+	}
+	struct tls_error error;
+	int err = tls_connect(pool->tls, plain, origin->host, origin->port,
+			      deadline, out, &error);
+	pool->refusal = error;
+	return err;
 }
 
 /* Opens a connection in a place that the caller holds. Parks. */
@@ -358,8 +354,10 @@ static int entry_open(struct origin *origin, struct deadline deadline,
 	entry->origin = origin;
 	result = dial(pool->rt, pool->resolver, origin->host, origin->port,
 		      deadline);
-	if (result >= 0)
-		result = carry(origin, result, &entry->conn.stream);
+	if (result < 0)
+		pool->refusal = (struct tls_error){ 0 };
+	else
+		result = carry(origin, result, deadline, &entry->conn.stream);
 	if (result < 0) {
 		free(entry);
 		return result;
@@ -425,8 +423,6 @@ int pool_take(struct pool *pool, const struct url *url, bool fresh,
 	struct entry *entry;
 	int err;
 
-	if (url->https)
-		return -EPROTONOSUPPORT;
 	reap_leftovers(pool);
 	if (pool->idle > 0)
 		pool_expire(pool, clock_now(pool->rt, CLOCK_ID_BOOTTIME));
@@ -464,7 +460,6 @@ void pool_give(struct pool *pool, struct pool_conn *conn, bool reusable)
 	} else if (!waiter_grant(origin, entry)) {
 		entry->idle_since = clock_now(pool->rt, CLOCK_ID_BOOTTIME);
 		idle_push(entry);
-		watch_bytes(entry);
 		expiry_arm(pool);
 	}
 	reap_leftovers(pool);
@@ -484,12 +479,26 @@ struct pool *pool_new(struct rt *rt, struct resolver *resolver)
 	return pool;
 }
 
+void pool_set_roots(struct pool *pool, const struct trust_options *roots)
+{
+	pool->roots = *roots;
+}
+
+const char *pool_refusal(const struct pool *pool, char *buf, size_t cap)
+{
+	buf[0] = '\0';
+	return pool->refusal.fault == TLS_OK
+		       ? buf
+		       : tls_error_text(&pool->refusal, buf, cap);
+}
+
 void pool_free(struct pool *pool)
 {
 	pool_expire(pool, INT64_MAX);
 	reap(pool);
 	scope_close(&pool->reapers);
 	assert(!pool->origins);
+	tls_client_free(pool->tls);
 	free(pool);
 }
 

@@ -3,9 +3,10 @@
  * pool - connections kept alive, by origin (scheme, host, port).
  *
  * Every connection is watched from the moment it is open, also while somebody
- * uses it, so that taking one costs no operation. When the other side closes an
- * idle one, or sends on it what nobody asked for, it is gone as soon as that is
- * known here; one in use that is closed is merely not kept. Idle ones are used last in, first out, and dropped after POOL_IDLE_MS (on
+ * uses it, so that taking and giving cost no operation. When the other side
+ * closes an idle one, it is gone as soon as that is known here; one in use is
+ * merely not kept. Data arriving on a connection wakes nobody here. Idle ones
+ * are used last in, first out, and dropped after POOL_IDLE_MS (on
  * CLOCK_BOOTTIME: what was idle through a suspend is not trusted). How many
  * connections an origin has is bounded; whoever comes when all are busy waits
  * its turn, first come first served.
@@ -22,6 +23,7 @@
 
 struct rt;
 struct pool;
+struct trust_options;
 struct resolver;
 
 #define POOL_PER_ORIGIN_MAX 128
@@ -46,14 +48,19 @@ struct pool_counters {
 /* A pool that dials with `resolver` (borrowed for the pool's life; NULL where
  * only literals are dialled). NULL when out of memory. Does not park. */
 struct pool *pool_new(struct rt *rt, struct resolver *resolver);
+/* Which roots https origins must lead to (borrowed for the pool's life); call
+ * it before the first take. Without it they are the machine's. Does not park.
+ */
+void pool_set_roots(struct pool *pool, const struct trust_options *roots);
 /* Closes every idle connection and frees the pool; nobody may hold one. Parks
  * briefly, always completes. */
 void pool_free(struct pool *pool);
 
 /* Takes an idle connection to the origin of `url` (scheme, host, port), or
  * opens one. `fresh` insists on a new one. Returns 0 with *out set; else what
- * dial gave, -ETIMEDOUT, -ENOMEM, -EPROTONOSUPPORT (https), or the
- * cancellation's reason. Parks. */
+ * dial gave, -ETIMEDOUT, -ENOMEM, -EKEYREJECTED (TLS was refused:
+ * pool_refusal tells why), or the cancellation's reason. For https a task
+ * needs TASK_STACK_NORMAL. Parks. */
 int pool_take(struct pool *pool, const struct url *url, bool fresh,
 	      struct pool_conn **out, struct deadline deadline);
 
@@ -66,6 +73,10 @@ void pool_give(struct pool *pool, struct pool_conn *conn, bool reusable);
  * CLOCK_BOOTTIME. The pool does it by itself; callers need it only to be rid
  * of connections early. Does not park: closing is left to a task. */
 void pool_expire(struct pool *pool, int64_t boot_ns);
+
+/* Why the last TLS handshake failed, as words in buf, which it returns; "" when
+ * none did. Ask before parking again. */
+const char *pool_refusal(const struct pool *pool, char *buf, size_t cap);
 
 const struct pool_counters *pool_counters(const struct pool *pool);
 

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+/*
+ * tls_error - why TLS did not come about, as a value and in words.
+ *
+ * A failed handshake fills one in; tls_error_text makes a sentence of it that
+ * says what is wrong and what to do. It holds nothing secret.
+ */
+#ifndef NET_TLS_ERROR_H
+#define NET_TLS_ERROR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum tls_fault {
+	TLS_OK,
+	/* The certificate. */
+	TLS_EXPIRED,	    /* `from`, `to`, `now`, `name` */
+	TLS_NOT_YET_VALID,  /* the same */
+	TLS_UNKNOWN_ISSUER, /* `name` is the issuer; `roots` */
+	TLS_SELF_SIGNED,    /* `name`; `roots` */
+	TLS_WRONG_HOST,	    /* `name` lists those it is for */
+	TLS_WEAK_SIGNATURE, /* SHA-1 or MD5; `name` */
+	TLS_WEAK_KEY,
+	TLS_WRONG_PURPOSE,   /* not for servers; `name` */
+	TLS_NOT_AN_ISSUER,   /* a certificate in the chain may not issue */
+	TLS_BAD_SIGNATURE,   /* in the chain, or the server's */
+	TLS_BAD_CERTIFICATE, /* cannot be understood; `code` */
+	/* This machine. */
+	TLS_NO_ROOTS,  /* `roots` names where they were looked for */
+	TLS_BAD_ROOTS, /* `roots` cannot be read: `code` is the errno */
+	/* The protocol. */
+	TLS_VERSION,   /* the other side does not want TLS 1.2 */
+	TLS_NO_COMMON, /* no cipher suite in common */
+	TLS_ALERT,     /* the other side refused: `code` is the alert */
+	TLS_PLAIN_HTTP,
+	TLS_GARBAGE, /* not TLS at all */
+	TLS_CLOSED,  /* the connection ended */
+	TLS_TIMEOUT,
+	TLS_PROTOCOL, /* `code` is BearSSL's */
+};
+
+struct tls_error {
+	enum tls_fault fault;
+	int code;
+	int64_t from, to; /* a certificate's validity, seconds since 1970 */
+	int64_t now;	  /* this machine's clock, likewise */
+	bool root;	  /* it is a root on this machine that expired … */
+	char host[256];	  /* whom one wanted to talk to */
+	char name[256];	  /* printable */
+	char roots[160];
+};
+
+/* One sentence without a full stop, in buf, which it returns: "the certificate
+ * of HOST expired on …". 1024 bytes hold all of it. */
+const char *tls_error_text(const struct tls_error *error, char *buf,
+			   size_t cap);
+
+/* Fills in fault and code from BearSSL's error, for what no more is known of.
+ */
+void tls_error_from_engine(struct tls_error *error, int engine);
+
+#endif

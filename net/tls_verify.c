@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: MIT
+#include "net/tls_verify.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/cert.h"
+#include "net/trust.h"
+#include "runtime/task.h"
+
+/* Days from the year 0, where BearSSL begins to count, to 1970. */
+#define EPOCH_DAYS 719528
+
+/* The chain as it is judged: from the server's certificate towards the root,
+ * each issued by the next. */
+struct path {
+	struct cert certs[TLS_VERIFY_CERTS];
+	size_t count;
+};
+
+static struct tls_verify *verify_of(const br_x509_class **ctx)
+{
+	return (struct tls_verify *)(void *)ctx;
+}
+
+bool tls_verify_is_address(const char *host, uint8_t addr[16], size_t *len)
+{
+	*len = strchr(host, ':') ? 16 : 4;
+	return inet_pton(*len == 16 ? AF_INET6 : AF_INET, host, addr) == 1;
+}
+
+/* --- Gathering --- */
+
+static void start_chain(const br_x509_class **ctx, const char *server_name)
+{
+	struct tls_verify *v = verify_of(ctx);
+	(void)server_name;
+	v->len = v->count = 0;
+	v->too_large = false;
+}
+
+static void start_cert(const br_x509_class **ctx, uint32_t length)
+{
+	struct tls_verify *v = verify_of(ctx);
+	if (v->count == TLS_VERIFY_CERTS || length > TLS_VERIFY_BYTES ||
+	    v->len + length > TLS_VERIFY_BYTES)
+		v->too_large = true;
+	if (v->too_large || v->len + length <= v->cap)
+		return;
+	uint8_t *chain = realloc(v->chain, v->len + length);
+	if (!chain) {
+		v->err = -ENOMEM;
+		return;
+	}
+	v->chain = chain;
+	v->cap = v->len + length;
+}
+
+static void append(const br_x509_class **ctx, const unsigned char *buf,
+		   size_t len)
+{
+	struct tls_verify *v = verify_of(ctx);
+	if (v->too_large || v->err || len > v->cap - v->len)
+		return;
+	memcpy(v->chain + v->len, buf, len);
+	v->len += len;
+}
+
+static void end_cert(const br_x509_class **ctx)
+{
+	struct tls_verify *v = verify_of(ctx);
+	if (!v->too_large && !v->err)
+		v->ends[v->count++] = v->len;
+}
+
+/* --- Judging --- */
+
+static struct der cert_at(const struct tls_verify *v, size_t i)
+{
+	size_t begin = i ? v->ends[i - 1] : 0;
+	return (struct der){ v->chain + begin, v->ends[i] - begin };
+}
+
+/* Puts the chain in order: servers send what belongs together, but not always
+ * in sequence, and some send more. Self-issued ones at the end are left out:
+ * they are roots, and those come from this machine alone. */
+static bool make_path(const struct tls_verify *v, struct path *path)
+{
+	bool used[TLS_VERIFY_CERTS] = { true };
+	path->count = 1;
+	if (v->count == 0 || cert_parse(&path->certs[0], cert_at(v, 0)))
+		return false;
+	for (size_t i = 1; i < v->count; i++) {
+		const struct cert *last = &path->certs[path->count - 1];
+		struct cert *next = &path->certs[path->count];
+		if (used[i] || cert_self_issued(last) ||
+		    cert_parse(next, cert_at(v, i)) || cert_self_issued(next) ||
+		    !der_equal(next->subject, last->issuer))
+			continue;
+		used[i] = true;
+		path->count++;
+		i = 0; /* any of the others may be the next */
+	}
+	return true;
+}
+
+static void set_algorithms(br_x509_minimal_context *x, const struct path *path)
+{
+	bool used[CERT_HASH_SHA512 + 1] = { false };
+	for (size_t i = 0; i < path->count; i++)
+		used[path->certs[i].hash] = true;
+	/* Every hash that is set is computed over every byte. SHA-1 and MD5
+	 * never are. */
+	if (used[CERT_HASH_SHA256])
+		br_x509_minimal_set_hash(x, br_sha256_ID, &br_sha256_vtable);
+	if (used[CERT_HASH_SHA384])
+		br_x509_minimal_set_hash(x, br_sha384_ID, &br_sha384_vtable);
+	if (used[CERT_HASH_SHA512])
+		br_x509_minimal_set_hash(x, br_sha512_ID, &br_sha512_vtable);
+	br_x509_minimal_set_rsa(x, br_rsa_pkcs1_vrfy_get_default());
+	br_x509_minimal_set_ecdsa(x, br_ec_get_default(),
+				  br_ecdsa_vrfy_asn1_get_default());
+	br_x509_minimal_set_minrsa(x, TLS_VERIFY_RSA_BITS / 8);
+}
+
+/* Runs BearSSL's engine over the path: 0 or its error. The signature of the
+ * certificate before is checked in the middle of each; at its last byte a root
+ * is tried. The task yields between the two. */
+static unsigned run_minimal(struct tls_verify *v, const struct path *path,
+			    const struct trust_set *set)
+{
+	br_x509_minimal_context *x = &v->minimal;
+	const br_x509_class *minimal = &br_x509_minimal_vtable;
+	uint8_t addr[16];
+	size_t addr_len;
+	bool literal = tls_verify_is_address(v->host, addr, &addr_len);
+	br_x509_minimal_init(x, &br_sha256_vtable, set->anchors, set->count);
+	set_algorithms(x, path);
+	br_x509_minimal_set_time(x,
+				 (uint32_t)(v->error->now / 86400 + EPOCH_DAYS),
+				 (uint32_t)(v->error->now % 86400));
+	minimal->start_chain(&x->vtable, literal ? NULL : v->host);
+	for (size_t i = 0; i < path->count && !v->err; i++) {
+		struct der der = path->certs[i].whole;
+		minimal->start_cert(&x->vtable, (uint32_t)der.len);
+		minimal->append(&x->vtable, der.data, der.len - 1);
+		v->err = task_yield(v->rt);
+		minimal->append(&x->vtable, der.data + der.len - 1, 1);
+		minimal->end_cert(&x->vtable);
+		v->err = v->err ? v->err : task_yield(v->rt);
+	}
+	unsigned err = minimal->end_chain(&x->vtable);
+	if (!err && literal &&
+	    !cert_has_address(&path->certs[0], addr, addr_len))
+		err = BR_ERR_X509_BAD_SERVER_NAME;
+	return err;
+}
+
+/* Looks for the roots that the path can lead to: those that issued one of its
+ * certificates, or the first of them itself. */
+static int find_roots(struct tls_verify *v, const struct path *path, bool fresh,
+		      struct trust_set *set)
+{
+	struct der names[TLS_VERIFY_CERTS + 1];
+	names[0] = path->certs[0].subject;
+	for (size_t i = 0; i < path->count; i++)
+		names[i + 1] = path->certs[i].issuer;
+	int err = trust_find(v->trust, names, path->count + 1, fresh, set,
+			     v->deadline);
+	trust_describe(v->trust, v->error->roots, sizeof(v->error->roots));
+	return err;
+}
+
+/* --- Saying what is wrong --- */
+
+/* The first certificate whose time is not now. */
+static void explain_time(struct tls_verify *v, const struct path *path)
+{
+	struct tls_error *e = v->error;
+	for (size_t i = 0; i < path->count; i++) {
+		const struct cert *cert = &path->certs[i];
+		if (e->now >= cert->not_before && e->now <= cert->not_after)
+			continue;
+		e->fault = e->now < cert->not_before ? TLS_NOT_YET_VALID
+						     : TLS_EXPIRED;
+		e->from = cert->not_before;
+		e->to = cert->not_after;
+		cert_name_text(cert->subject, e->name, sizeof(e->name));
+		return;
+	}
+}
+
+static void explain_trust(struct tls_verify *v, const struct path *path,
+			  const struct trust_set *set)
+{
+	struct tls_error *e = v->error;
+	const struct cert *last = &path->certs[path->count - 1];
+	cert_name_text(last->issuer, e->name, sizeof(e->name));
+	e->fault = cert_self_issued(&path->certs[0]) ? TLS_SELF_SIGNED
+						     : TLS_UNKNOWN_ISSUER;
+	if (set->stale) {
+		e->fault = e->now < set->stale_from ? TLS_NOT_YET_VALID
+						    : TLS_EXPIRED;
+		e->from = set->stale_from;
+		e->to = set->stale_to;
+		e->root = true;
+	}
+}
+
+/* A signature or key that is not supported: mostly an old one. */
+static void explain_unsupported(struct tls_verify *v, const struct path *path)
+{
+	struct tls_error *e = v->error;
+	for (size_t i = 0; i < path->count; i++) {
+		const struct cert *cert = &path->certs[i];
+		if (cert->hash != CERT_HASH_SHA1 && cert->hash != CERT_HASH_MD5)
+			continue;
+		e->fault = TLS_WEAK_SIGNATURE;
+		cert_name_text(cert->subject, e->name, sizeof(e->name));
+		return;
+	}
+}
+
+static void explain(struct tls_verify *v, const struct path *path,
+		    const struct trust_set *set, unsigned err)
+{
+	struct tls_error *e = v->error;
+	tls_error_from_engine(e, (int)err);
+	switch (err) {
+	case BR_ERR_X509_EXPIRED:
+		explain_time(v, path);
+		break;
+	case BR_ERR_X509_NOT_TRUSTED:
+		explain_trust(v, path, set);
+		break;
+	case BR_ERR_X509_UNSUPPORTED:
+		explain_unsupported(v, path);
+		break;
+	case BR_ERR_X509_BAD_SERVER_NAME:
+		e->fault = TLS_WRONG_HOST;
+		cert_hosts_text(&path->certs[0], e->name, sizeof(e->name));
+		break;
+	default:
+		break;
+	}
+}
+
+/* Whether all of the path may be used for servers; says so if not. */
+static bool check_purpose(struct tls_verify *v, const struct path *path)
+{
+	for (size_t i = 0; i < path->count; i++) {
+		if (path->certs[i].server)
+			continue;
+		v->error->fault = TLS_WRONG_PURPOSE;
+		cert_name_text(path->certs[i].subject, v->error->name,
+			       sizeof(v->error->name));
+		return false;
+	}
+	return true;
+}
+
+static void explain_roots(struct tls_verify *v, int err)
+{
+	if (err == -ENOMEM || err == -ECANCELED || err == -ETIMEDOUT) {
+		v->err = err;
+		return;
+	}
+	v->error->fault = err == -ENOENT || err == -ENODATA ? TLS_NO_ROOTS
+							    : TLS_BAD_ROOTS;
+	v->error->code = -err;
+}
+
+/* 0 if the chain is good, else BearSSL's error, with v->error filled in or
+ * v->err set. */
+static unsigned judge(struct tls_verify *v, const struct path *path)
+{
+	struct trust_set set;
+	unsigned result;
+	bool again = false;
+	do {
+		int err = find_roots(v, path, again, &set);
+		if (err) {
+			explain_roots(v, err);
+			return BR_ERR_X509_NOT_TRUSTED;
+		}
+		result = run_minimal(v, path, &set);
+		/* Another root of that name may not have been at hand. */
+		again = result == BR_ERR_X509_NOT_TRUSTED && set.kept &&
+			!v->err;
+		if (result && !v->err)
+			explain(v, path, &set, result);
+		trust_release(&set);
+	} while (again);
+	if (!result && !v->err && !check_purpose(v, path))
+		result = BR_ERR_X509_NOT_TRUSTED;
+	return v->err ? BR_ERR_X509_NOT_TRUSTED : result;
+}
+
+static unsigned end_chain(const br_x509_class **ctx)
+{
+	struct tls_verify *v = verify_of(ctx);
+	struct path *path;
+	unsigned result = BR_ERR_X509_LIMIT_EXCEEDED;
+	v->done = true;
+	v->error->now = clock_wall(v->rt) / CLOCK_NS_PER_S;
+	if (v->err)
+		return BR_ERR_X509_LIMIT_EXCEEDED;
+	tls_error_from_engine(v->error, BR_ERR_X509_LIMIT_EXCEEDED);
+	path = v->too_large ? NULL : malloc(sizeof(*path));
+	if (!path) {
+		v->err = v->too_large ? 0 : -ENOMEM;
+		return result;
+	}
+	if (make_path(v, path)) {
+		result = judge(v, path);
+	} else {
+		result = BR_ERR_X509_INVALID_VALUE;
+		tls_error_from_engine(v->error, (int)result);
+	}
+	if (!result)
+		v->error->fault = TLS_OK;
+	free(path);
+	return result;
+}
+
+static const br_x509_pkey *get_pkey(const br_x509_class *const *ctx,
+				    unsigned *usages)
+{
+	const struct tls_verify *v = (const void *)ctx;
+	return br_x509_minimal_vtable.get_pkey(&v->minimal.vtable, usages);
+}
+
+static const br_x509_class verify_class = {
+	.context_size = sizeof(struct tls_verify),
+	.start_chain = start_chain,
+	.start_cert = start_cert,
+	.append = append,
+	.end_cert = end_cert,
+	.end_chain = end_chain,
+	.get_pkey = get_pkey,
+};
+
+void tls_verify_init(struct tls_verify *verify, struct rt *rt,
+		     struct trust *trust, const char *host,
+		     struct deadline deadline, struct tls_error *error)
+{
+	memset(verify, 0, sizeof(*verify));
+	verify->vtable = &verify_class;
+	verify->rt = rt;
+	verify->trust = trust;
+	verify->host = host;
+	verify->deadline = deadline;
+	verify->error = error;
+}
+
+void tls_verify_fini(struct tls_verify *verify)
+{
+	free(verify->chain);
+	verify->chain = NULL;
+}

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: MIT
+/* tls, where it works: exchanges, resumption, hosts, large data, and what it
+ * costs in memory and in turns. */
+#include "tests/unit/tls_world.h"
+
+#include <malloc.h>
+
+#include "net/tls_session.h"
+#include "net/tls_stream.h"
+#include "net/tls_verify.h"
+
+#define IDLE_MAX (24u * 1024)
+#define LARGE ((size_t)1024 * 1024)
+
+static void say(struct world *w, struct stream *s, const char *text)
+{
+	char buf[64];
+	bool sent = false;
+	size_t len = strlen(text);
+
+	CHECK_EQ(stream_exchange(s, text, len, buf, sizeof(buf), &sent,
+				 patience(w->rt)),
+		 len);
+	CHECK(sent);
+	CHECK(memcmp(buf, text, len) == 0);
+}
+
+/* --- What works --- */
+
+static int one_exchange(struct rt *rt, void *arg)
+{
+	struct world w;
+
+	(void)arg;
+	world_open(rt, &w, &(struct chain_wish){ 0 });
+	struct stream *s = connect_to(&w, "test.example");
+	CHECK(!tls_resumed(s));
+	CHECK_EQ(w.error.fault, TLS_OK);
+	for (int i = 0; i < 3; i++) {
+		w.counted.reads = w.counted.writes = w.counted.exchanges = 0;
+		say(&w, s, "question");
+		CHECK_EQ(w.counted.exchanges, 1);
+		CHECK_EQ(w.counted.reads + w.counted.writes, 0);
+	}
+	CHECK(stream_fd(s) >= 0);
+	stream_close(s);
+	CHECK(until(rt, &w.served, 1));
+	CHECK_EQ(w.last, 0); /* close_notify came */
+	world_close(&w);
+	return 0;
+}
+
+static int resumes(struct rt *rt, void *arg)
+{
+	struct world w;
+
+	(void)arg;
+	world_open(rt, &w, &(struct chain_wish){ 0 });
+	for (int i = 0; i < 3; i++) {
+		struct stream *s = connect_to(&w, "test.example");
+		CHECK_EQ(tls_resumed(s), i > 0);
+		say(&w, s, "again");
+		stream_close(s);
+	}
+	/* Another origin has no session, although it is the same server. */
+	struct stream *s = connect_to(&w, "a.wild.example");
+	CHECK(!tls_resumed(s));
+	stream_close(s);
+	world_close(&w);
+	return 0;
+}
+
+static int accepted(struct rt *rt, void *arg)
+{
+	static const struct chain_wish wishes[] = {
+		{ .with_root = true },
+		{ .shuffled = true },
+		{ .self_signed = true, .trust_leaf = true },
+		{ .no_names = true },
+	};
+	static const char *const hosts[] = { "test.example", "127.0.0.1",
+					     "::1",	     "b.wild.example",
+					     "TEST.example", "test.example." };
+	struct world w;
+
+	(void)arg;
+	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+		world_open(rt, &w, &wishes[i]);
+		stream_close(connect_to(&w, "test.example"));
+		world_close(&w);
+	}
+	world_open(rt, &w, &wishes[0]);
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
+		stream_close(connect_to(&w, hosts[i]));
+	world_close(&w);
+	return 0;
+}
+
+struct large {
+	struct world *world;
+	struct stream *stream;
+	const char *data;
+	int err;
+};
+
+static void large_write(struct rt *rt, void *arg)
+{
+	struct large *large = arg;
+
+	large->err =
+		stream_write(large->stream, large->data, LARGE, patience(rt));
+}
+
+/* One task writes while another reads. */
+static int both_ways(struct rt *rt, void *arg)
+{
+	struct world w;
+	struct scope scope;
+	struct large large = { .world = &w, .err = 1 };
+	char *data = malloc(LARGE), *back = malloc(LARGE);
+	size_t got = 0;
+	ssize_t n;
+
+	(void)arg;
+	for (size_t i = 0; i < LARGE; i++)
+		data[i] = (char)(i * 7 >> 3);
+	world_open(rt, &w, &(struct chain_wish){ 0 });
+	large.stream = connect_to(&w, "test.example");
+	large.data = data;
+	scope_open(rt, &scope, DEADLINE_NEVER);
+	task_spawn(&scope, "writer", TASK_STACK_NORMAL, large_write, &large);
+	while (got < LARGE && (n = stream_read(large.stream, back + got,
+					       LARGE - got, patience(rt))) > 0)
+		got += (size_t)n;
+	scope_join(&scope);
+	CHECK_EQ(large.err, 0);
+	CHECK_EQ(got, LARGE);
+	CHECK(memcmp(data, back, LARGE) == 0);
+	/* A request of several records is one exchange below, too. */
+	w.counted.reads = w.counted.writes = w.counted.exchanges = 0;
+	bool sent;
+	n = stream_exchange(large.stream, data, 16000, back, LARGE, &sent,
+			    patience(rt));
+	CHECK(n > 0 && sent);
+	CHECK_EQ(w.counted.exchanges, 1);
+	CHECK_EQ(w.counted.writes, 0);
+	for (got = (size_t)n; got < 16000; got += (size_t)n)
+		n = stream_read(large.stream, back + got, LARGE, patience(rt));
+	CHECK_EQ(got, 16000);
+	/* And a larger one still arrives. */
+	n = stream_exchange(large.stream, data, 50000, back, LARGE, &sent,
+			    patience(rt));
+	for (got = (size_t)n; n > 0 && got < 50000; got += (size_t)n)
+		n = stream_read(large.stream, back + got, LARGE, patience(rt));
+	CHECK_EQ(got, 50000);
+	CHECK(memcmp(data, back, 50000) == 0);
+	stream_close(large.stream);
+	world_close(&w);
+	free(data);
+	free(back);
+	return 0;
+}
+
+/* A read that times out leaves the stream usable. */
+static int timeouts(struct rt *rt, void *arg)
+{
+	struct world w;
+	char buf[8];
+
+	(void)arg;
+	world_open(rt, &w, &(struct chain_wish){ 0 });
+	struct stream *s = connect_to(&w, "test.example");
+	CHECK_EQ(stream_read(s, buf, sizeof(buf), deadline_in_ms(rt, 5)),
+		 -ETIMEDOUT);
+	say(&w, s, "still");
+	stream_close(s);
+	world_close(&w);
+	return 0;
+}
+
+/* --- What it costs --- */
+
+static size_t heap(void)
+{
+	struct mallinfo2 info = mallinfo2();
+	return info.uordblks + info.hblkhd;
+}
+
+/* What an idle connection holds: what closing it gives back at once, with a
+ * stream below that takes nothing and waits for nothing. */
+static int memory(struct rt *rt, void *arg)
+{
+	struct world w;
+
+	(void)arg;
+	world_open(rt, &w, &(struct chain_wish){ 0 });
+	struct stream *s = connect_to(&w, "test.example");
+	say(&w, s, "hello");
+	size_t plain = heap();
+	struct stream *lower = w.counted.lower;
+	w.counted.dead = true;
+	stream_close(s);
+	size_t held = plain - heap();
+	/* The socket's own stream is part of it. */
+	held += malloc_usable_size(lower) + sizeof(size_t);
+	printf("an idle connection holds %zu bytes\n", held);
+	CHECK(held <= IDLE_MAX);
+#ifndef __SANITIZE_ADDRESS__
+	CHECK(held > 16384);
+#endif
+	stream_close(lower);
+	world_close(&w);
+	return 0;
+}
+
+/* Others run between the signatures of a chain. */
+struct ticker {
+	bool stop;
+	uint64_t ticks;
+};
+
+static void tick(struct rt *rt, void *arg)
+{
+	struct ticker *t = arg;
+
+	while (!t->stop && task_yield(rt) == 0)
+		t->ticks++;
+}
+
+static void push(const br_x509_class **x, const uint8_t *der, size_t len)
+{
+	(*x)->start_cert(x, (uint32_t)len);
+	for (size_t at = 0; at < len; at += 256)
+		(*x)->append(x, der + at, len - at < 256 ? len - at : 256);
+	(*x)->end_cert(x);
+}
+
+static int yields(struct rt *rt, void *arg)
+{
+	struct chain *c = chain_new(rt, &(struct chain_wish){ 0 });
+	struct trust_options roots = { .file = c->roots };
+	struct trust *trust = trust_new(rt, &roots);
+	struct tls_error error = { 0 };
+	struct tls_verify v;
+	struct scope scope;
+	struct ticker t = { 0 };
+	unsigned usages = 0;
+
+	(void)arg;
+	scope_open(rt, &scope, DEADLINE_NEVER);
+	task_spawn(&scope, "ticker", TASK_STACK_NORMAL, tick, &t);
+	/* The second time there is no file to wait for. */
+	for (int i = 0; i < 2; i++) {
+		tls_verify_init(&v, rt, trust, "test.example", patience(rt),
+				&error);
+		const br_x509_class **x = &v.vtable;
+		(*x)->start_chain(x, "test.example");
+		push(x, c->leaf, c->leaf_len);
+		push(x, c->middle, c->middle_len);
+		CHECK(!v.done);
+		t.ticks = 0;
+		CHECK_EQ((*x)->end_chain(x), 0);
+		CHECK(v.done);
+		CHECK(i == 0 || t.ticks == 4);
+		const br_x509_pkey *key = (*x)->get_pkey(x, &usages);
+		CHECK(key && key->key_type == BR_KEYTYPE_EC);
+		CHECK_EQ(usages, BR_KEYTYPE_SIGN);
+		tls_verify_fini(&v);
+	}
+	/* Too many certificates are refused, not gathered. */
+	tls_verify_init(&v, rt, trust, "test.example", patience(rt), &error);
+	v.vtable->start_chain(&v.vtable, NULL);
+	for (int i = 0; i <= TLS_VERIFY_CERTS; i++)
+		push(&v.vtable, c->leaf, c->leaf_len);
+	CHECK(v.vtable->end_chain(&v.vtable) != 0);
+	CHECK_EQ(error.fault, TLS_BAD_CERTIFICATE);
+	tls_verify_fini(&v);
+	t.stop = true;
+	scope_join(&scope);
+	trust_free(trust);
+	chain_free(c);
+	return 0;
+}
+
+/* Sessions are bounded in number and in age. */
+static int sessions(struct rt *rt, void *arg)
+{
+	struct tls_sessions s = { .rt = rt };
+	br_ssl_session_parameters p = { .session_id_len = 32 }, got;
+
+	(void)arg;
+	for (uint16_t port = 1; port <= TLS_SESSIONS_MAX + 4; port++) {
+		p.master_secret[0] = (unsigned char)port;
+		tls_session_put(&s, "host", port, &p);
+		/* The first one is used again and again. */
+		CHECK(tls_session_get(&s, "host", 1, &got));
+	}
+	CHECK_EQ(got.master_secret[0], 1);
+	CHECK(!tls_session_get(&s, "host", 2, &got));
+	CHECK(tls_session_get(&s, "host", TLS_SESSIONS_MAX + 4, &got));
+	CHECK(!tls_session_get(&s, "other", 1, &got));
+	p.session_id_len = 0;
+	tls_session_put(&s, "host", 1, &p);
+	CHECK(!tls_session_get(&s, "host", 1, &got));
+	tls_session_forget(&s, "host", TLS_SESSIONS_MAX + 4);
+	CHECK(!tls_session_get(&s, "host", TLS_SESSIONS_MAX + 4, &got));
+	tls_sessions_clear(&s);
+	return 0;
+}
+
+/* What the platform makes for itself: files that only their owner reads, which
+ * a server takes and a client trusts. */
+static int own_certificate(struct rt *rt, void *arg)
+{
+	struct world w;
+	struct stat st;
+	const char *why = NULL;
+	char cert[96], key[96];
+
+	(void)arg;
+	world_open(rt, &w, &(struct chain_wish){ 0 });
+	snprintf(cert, sizeof(cert), "%s/cert.pem", w.chain->dir);
+	snprintf(key, sizeof(key), "%s/key.pem", w.chain->dir);
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(selfsign_files(rt, cert, key, patience(rt)), 0);
+	CHECK(stat(key, &st) == 0 && (st.st_mode & 0777) == 0600);
+	tls_server_free(w.server);
+	w.server = NULL;
+	CHECK_EQ(tls_server_load(&w.server, rt, cert, w.chain->roots,
+				 patience(rt), &why),
+		 -EINVAL);
+	CHECK(why && strstr(why, "PRIVATE KEY"));
+	CHECK_EQ(tls_server_load(&w.server, rt, w.chain->roots, key,
+				 patience(rt), &why),
+		 -EINVAL);
+	CHECK(why && strstr(why, "not that of"));
+	CHECK_EQ(tls_server_load(&w.server, rt, "/nonexistent", key,
+				 patience(rt), &why),
+		 -ENOENT);
+	CHECK_EQ(tls_server_load(&w.server, rt, cert, key, patience(rt), &why),
+		 0);
+	w.roots.file = cert;
+	tls_client_free(w.client);
+	w.client = tls_client_new(rt, &w.roots);
+	stream_close(connect_to(&w, "localhost"));
+	stream_close(connect_to(&w, "127.0.0.1"));
+	stream_close(connect_to(&w, "::1"));
+	unlink(cert);
+	unlink(key);
+	world_close(&w);
+	return 0;
+}
+
+WORLD_TEST(one_exchange)
+WORLD_TEST(resumes)
+WORLD_TEST(accepted)
+WORLD_TEST(both_ways)
+WORLD_TEST(timeouts)
+WORLD_TEST(memory)
+WORLD_TEST(yields)
+WORLD_TEST(sessions)
+WORLD_TEST(own_certificate)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one_exchange),
+		cmocka_unit_test(test_resumes),
+		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_both_ways),
+		cmocka_unit_test(test_timeouts),
+		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_yields),
+		cmocka_unit_test(test_sessions),
+		cmocka_unit_test(test_own_certificate),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
