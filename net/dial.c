@@ -188,8 +188,11 @@ static int dial_name(struct rt *rt, struct resolver *resolver, const char *host,
 	if (!addrs)
 		return -ENOMEM;
 	result = resolve(resolver, host, port, addrs, DIAL_ADDRS_MAX, deadline);
-	if (result > 0)
+	if (result > 0) {
 		result = dial_addrs(rt, addrs, result, deadline);
+		if (result < 0 && !task_cancelled(rt))
+			resolve_forget(resolver, host);
+	}
 	free(addrs);
 	return result;
 }

@@ -6,8 +6,9 @@
  * and the names under it are always the loopback, ::1 then 127.0.0.1); other
  * names are looked up by resolve.h, and addresses are tried in the order of
  * RFC 8305, the next one starting 250 ms after the last or as soon as it
- * failed. TCP_NODELAY is set. A single address is tried by the caller's own
- * task; several get a task each for the time of the race.
+ * failed. A name none of whose addresses could be connected to is looked up
+ * anew the next time. TCP_NODELAY is set. A single address is tried by the
+ * caller's own task; several get a task each for the time of the race.
  */
 #ifndef NET_DIAL_H
 #define NET_DIAL_H

@@ -1,382 +1,186 @@
 // SPDX-License-Identifier: MIT
-/*
- * How c-ares meets the runtime.
- *
- * c-ares owns the protocol and asks for sockets through the functions below;
- * the lookup owns the sockets. Each has a slot with a watch. A watch that
- * fires notes what is ready and sets the lookup's event; the looking-up task
- * waits for that event until c-ares wants to retry, then lets c-ares work.
- *
- * c-ares closes sockets in the middle of its work, where nobody may park, and
- * while a watch may still be on them. So closing only marks the slot; the task
- * stops the watch and closes the descriptor afterwards (lookup_sweep). Until
- * then the number cannot be given out again.
- *
- * The channel is destroyed before resolve returns, by whatever way, and c-ares
- * calls back for everything that is still under way when it is. So the struct
- * lookup can live on the caller's stack.
- *
- * c-ares reads resolv.conf, nsswitch.conf and hosts with blocking calls:
- * small local files, once for each new connection to a name, which is rare.
- * What in it uses the C library's service database, and so NSS, is never
- * reached: no service is passed.
- */
 #include "net/resolve.h"
 
-#include <ares.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "net/resolve_cache.h"
+#include "net/resolve_query.h"
 #include "runtime/event.h"
-#include "runtime/io.h"
+#include "runtime/scope.h"
 #include "runtime/task.h"
-
-/* Sockets of one lookup: UDP and TCP for each name server; resolv.conf seldom
- * has more than three servers. Further ones are passed over. */
-#define LOOKUP_SOCKETS_MAX 8
 
 struct resolver {
 	struct rt *rt;
-	const char *servers; /* NULL: resolv.conf's */
-	uint32_t try_ms;
+	struct resolve_servers servers;
+	struct resolve_cache cache;
+	struct flight *flights; /* that can still be joined */
 	uint32_t running;
 	struct cond turn; /* `running` went down */
 };
 
-struct slot {
-	struct io_watch watch;
-	struct lookup *lookup;
-	int fd;		/* -1: the slot is free */
-	short want;	/* what c-ares waits for */
-	short watching; /* what the armed watch waits for */
-	short ready;	/* what has fired and is not handled yet */
-	bool closing;	/* c-ares has closed it */
+/* A query that is under way, and its task. It belongs to those who share it:
+ * the last to leave ends the task and frees it. */
+struct flight {
+	struct flight *next;
+	struct resolver *resolver;
+	struct scope scope;
+	struct event landed;
+	uint32_t sharers;
+	int result; /* when landed */
+	struct resolve_answer answer;
+	char host[];
 };
 
-struct lookup {
-	struct rt *rt;
-	ares_channel channel;
-	struct slot slots[LOOKUP_SOCKETS_MAX];
-	struct event ready; /* a slot is */
-	bool done;
-	int status;		   /* when done: an ARES_ code */
-	struct ares_addrinfo *res; /* when done well, ours to free */
-};
-
-/* --- What c-ares calls. None of it parks. --- */
-
-static struct slot *slot_find(struct lookup *lookup, int fd, bool closing)
+static int64_t boot_now(const struct resolver *resolver)
 {
-	for (size_t i = 0; i < LOOKUP_SOCKETS_MAX; i++) {
-		struct slot *slot = &lookup->slots[i];
-
-		if (slot->fd == fd && slot->closing == closing)
-			return slot;
-	}
-	return NULL;
+	return clock_now(resolver->rt, CLOCK_ID_BOOTTIME);
 }
 
-static ares_socket_t sock_open(int domain, int type, int protocol, void *arg)
-{
-	struct lookup *lookup = arg;
-	struct slot *slot = slot_find(lookup, -1, false);
-	int fd;
+/* --- The query --- */
 
-	if (!slot) {
-		errno = EMFILE;
-		return ARES_SOCKET_BAD;
+static int flight_query(struct flight *flight)
+{
+	struct resolver *resolver = flight->resolver;
+	int result = 0;
+
+	while (resolver->running >= RESOLVE_PARALLEL_MAX && result == 0)
+		result = cond_wait(&resolver->turn, DEADLINE_NEVER);
+	if (result == 0) {
+		resolver->running++;
+		result = resolve_query(resolver->rt, &resolver->servers,
+				       flight->host, &flight->answer);
+		resolver->running--;
 	}
-	fd = io_socket(lookup->rt, domain, type | SOCK_NONBLOCK, protocol);
-	if (fd < 0) {
-		errno = -fd;
-		return ARES_SOCKET_BAD;
-	}
-	if (type == SOCK_STREAM)
-		io_setsockopt(lookup->rt, fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	*slot = (struct slot){ .lookup = lookup, .fd = fd };
-	return fd;
+	/* Also after a failed wait: it may have been signalled as well. */
+	cond_signal(&resolver->turn);
+	return result;
 }
 
-static int sock_close(ares_socket_t fd, void *arg)
+/* Nobody joins it from now on. */
+static void flight_unlist(struct flight *flight)
 {
-	struct slot *slot = slot_find(arg, fd, false);
+	struct flight **link = &flight->resolver->flights;
 
-	if (slot)
-		slot->closing = true;
+	while (*link && *link != flight)
+		link = &(*link)->next;
+	if (*link)
+		*link = flight->next;
+}
+
+static void flight_run(struct rt *rt, void *arg)
+{
+	struct flight *flight = arg;
+	struct resolver *resolver = flight->resolver;
+
+	(void)rt;
+	flight->result = flight_query(flight);
+	if (flight->result == 0)
+		resolve_cache_put(&resolver->cache, flight->host,
+				  &flight->answer, boot_now(resolver));
+	flight_unlist(flight);
+	event_set(&flight->landed);
+}
+
+/* --- Those who share it --- */
+
+/* The flight for `host`, a new one if there is none, with the caller as one
+ * more sharer. */
+static int flight_join(struct resolver *resolver, const char *host,
+		       struct flight **out)
+{
+	size_t size = strlen(host) + 1;
+	struct flight *flight = resolver->flights;
+	int err;
+
+	while (flight && strcasecmp(flight->host, host) != 0)
+		flight = flight->next;
+	*out = flight;
+	if (flight) {
+		flight->sharers++;
+		return 0;
+	}
+	flight = calloc(1, sizeof(*flight) + size);
+	if (!flight)
+		return -ENOMEM;
+	flight->resolver = resolver;
+	flight->sharers = 1;
+	memcpy(flight->host, host, size);
+	event_init(resolver->rt, &flight->landed);
+	scope_open(resolver->rt, &flight->scope, DEADLINE_NEVER);
+	err = task_spawn(&flight->scope, "resolve", TASK_STACK_SMALL,
+			 flight_run, flight);
+	if (err) {
+		scope_close(&flight->scope);
+		free(flight);
+		return err;
+	}
+	flight->next = resolver->flights;
+	resolver->flights = flight;
+	*out = flight;
 	return 0;
 }
 
-static int sock_connect(ares_socket_t fd, const struct sockaddr *addr,
-			ares_socklen_t len, void *arg)
+static void flight_leave(struct flight *flight)
 {
-	(void)arg;
-	return connect(fd, addr, len);
+	if (--flight->sharers > 0)
+		return;
+	flight_unlist(flight);
+	scope_close(&flight->scope);
+	free(flight);
 }
 
-static ares_ssize_t sock_recv(ares_socket_t fd, void *buf, size_t len,
-			      int flags, struct sockaddr *from,
-			      ares_socklen_t *from_len, void *arg)
-{
-	(void)arg;
-	return recvfrom(fd, buf, len, flags, from, from_len);
-}
+/* --- Answers --- */
 
-static ares_ssize_t sock_send(ares_socket_t fd, const struct iovec *iov,
-			      int count, void *arg)
-{
-	struct msghdr msg = {
-		/* sendmsg only reads them, its type cannot say so. */
-		.msg_iov = (struct iovec *)(uintptr_t)iov,
-		.msg_iovlen = (size_t)count,
-	};
-
-	ares_ssize_t sent = sendmsg(fd, &msg, MSG_NOSIGNAL);
-
-	(void)arg;
-	/* The refusal of an earlier datagram. This one's shows when c-ares
-	 * reads, as does the earlier one's for the query that sent it. */
-	if (sent < 0 && errno == ECONNREFUSED)
-		sent = sendmsg(fd, &msg, MSG_NOSIGNAL);
-	return sent;
-}
-
-static void sock_state(void *arg, ares_socket_t fd, int readable, int writable)
-{
-	struct slot *slot = slot_find(arg, fd, false);
-
-	if (slot)
-		slot->want = (short)((readable ? POLLIN : 0) |
-				     (writable ? POLLOUT : 0));
-}
-
-static void answered(void *arg, int status, int timeouts,
-		     struct ares_addrinfo *res)
-{
-	struct lookup *lookup = arg;
-
-	(void)timeouts;
-	lookup->done = true;
-	lookup->status = status;
-	lookup->res = res;
-}
-
-static const struct ares_socket_functions sock_functions = {
-	.asocket = sock_open,
-	.aclose = sock_close,
-	.aconnect = sock_connect,
-	.arecvfrom = sock_recv,
-	.asendv = sock_send,
-};
-
-/* --- Watching the sockets --- */
-
-static void slot_fired(struct io_watch *watch, int events)
-{
-	struct slot *slot =
-		(struct slot *)((char *)watch - offsetof(struct slot, watch));
-
-	/* A socket in error is handed to c-ares too, which will notice. */
-	slot->ready = events < 0 ? POLLERR : (short)events;
-	event_set(&slot->lookup->ready);
-}
-
-/* Makes every open socket watched for what c-ares wants of it. */
-static void lookup_watch(struct lookup *lookup)
-{
-	for (size_t i = 0; i < LOOKUP_SOCKETS_MAX; i++) {
-		struct slot *slot = &lookup->slots[i];
-
-		if (slot->fd < 0 || slot->closing || slot->ready)
-			continue;
-		if (slot->watch.armed && slot->watching == slot->want)
-			continue;
-		io_watch_stop(lookup->rt, &slot->watch);
-		if (slot->ready || !slot->want)
-			continue;
-		slot->watching = slot->want;
-		io_watch_start(lookup->rt, &slot->watch, slot->fd, slot->want,
-			       slot_fired);
-	}
-}
-
-/* Closes the sockets that c-ares is done with. */
-static void lookup_sweep(struct lookup *lookup)
-{
-	for (size_t i = 0; i < LOOKUP_SOCKETS_MAX; i++) {
-		struct slot *slot = &lookup->slots[i];
-
-		if (slot->fd < 0 || !slot->closing)
-			continue;
-		io_watch_stop(lookup->rt, &slot->watch);
-		io_close(lookup->rt, slot->fd);
-		*slot = (struct slot){ .fd = -1 };
-	}
-}
-
-/* Lets c-ares handle what is ready and what has timed out. */
-static void lookup_process(struct lookup *lookup)
-{
-	event_clear(&lookup->ready);
-	for (size_t i = 0; i < LOOKUP_SOCKETS_MAX; i++) {
-		struct slot *slot = &lookup->slots[i];
-		short ready = slot->ready;
-
-		slot->ready = 0;
-		if (slot->fd < 0 || slot->closing || !ready)
-			continue;
-		/* What is broken shows when it is read. */
-		ares_process_fd(lookup->channel,
-				(ready & ~POLLOUT) ? slot->fd : ARES_SOCKET_BAD,
-				(ready & POLLOUT) ? slot->fd : ARES_SOCKET_BAD);
-	}
-	ares_process_fd(lookup->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-}
-
-/* --- One lookup --- */
-
-static struct deadline lookup_retry(struct lookup *lookup)
-{
-	struct timeval left;
-
-	if (!ares_timeout(lookup->channel, NULL, &left))
-		return DEADLINE_NEVER;
-	/* A millisecond more, so that c-ares agrees that the time has come. */
-	return deadline_in_ms(lookup->rt, (int64_t)left.tv_sec * 1000 +
-						  left.tv_usec / 1000 + 1);
-}
-
-static int lookup_error(int status)
-{
-	switch (status) {
-	case ARES_SUCCESS:
-		return 0;
-	case ARES_ENOTFOUND:
-	case ARES_ENODATA:
-	case ARES_ENONAME:
-	case ARES_EBADNAME:
-		return -ENOENT;
-	case ARES_ETIMEOUT:
-		return -ETIMEDOUT;
-	case ARES_ENOMEM:
-		return -ENOMEM;
-	default:
-		return -EAGAIN;
-	}
-}
-
-static int lookup_open(struct lookup *lookup, const struct resolver *resolver)
-{
-	struct ares_options options = {
-		/* HOSTALIASES is a relic that reads another file. */
-		.flags = ARES_FLAG_NOALIASES, .timeout = (int)resolver->try_ms,
-		.tries = RESOLVE_TRIES,	      .sock_state_cb = sock_state,
-		.sock_state_cb_data = lookup,
-	};
-	int status = ares_init_options(&lookup->channel, &options,
-				       ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS |
-					       ARES_OPT_TRIES |
-					       ARES_OPT_SOCK_STATE_CB);
-
-	if (status != ARES_SUCCESS)
-		return lookup_error(status);
-	ares_set_socket_functions(lookup->channel, &sock_functions, lookup);
-	if (resolver->servers)
-		status = ares_set_servers_ports_csv(lookup->channel,
-						    resolver->servers);
-	if (status != ARES_SUCCESS)
-		ares_destroy(lookup->channel);
-	return lookup_error(status);
-}
-
-/* Waits for the answer: 0, or why there will be none. */
-static int lookup_wait(struct lookup *lookup, struct deadline deadline)
-{
-	while (!lookup->done) {
-		int err;
-
-		lookup_watch(lookup);
-		err = event_wait(&lookup->ready,
-				 deadline_earlier(lookup->rt, deadline,
-						  lookup_retry(lookup)));
-		if (err && task_cancelled(lookup->rt))
-			return err;
-		if (err && deadline_left_ns(lookup->rt, deadline) == 0)
-			return -ETIMEDOUT;
-		lookup_process(lookup);
-		lookup_sweep(lookup);
-	}
-	return lookup_error(lookup->status);
-}
-
-static const struct ares_addrinfo_node *
-node_of(const struct ares_addrinfo_node *node, int family)
-{
-	while (node && node->ai_family != family)
-		node = node->ai_next;
-	return node;
-}
-
-static const struct ares_addrinfo_node *
-node_take(const struct ares_addrinfo_node *node, uint16_t port,
-	  struct sockaddr_storage *out)
-{
-	memset(out, 0, sizeof(*out));
-	memcpy(out, node->ai_addr, (size_t)node->ai_addrlen);
-	if (node->ai_family == AF_INET6)
-		((struct sockaddr_in6 *)out)->sin6_port = htons(port);
-	else
-		((struct sockaddr_in *)out)->sin_port = htons(port);
-	return node_of(node->ai_next, node->ai_family);
-}
-
-static int addresses(const struct ares_addrinfo *res, uint16_t port,
+static int write_out(const struct resolve_answer *answer, uint16_t port,
 		     struct sockaddr_storage *out, int max)
 {
-	const struct ares_addrinfo_node *six = node_of(res->nodes, AF_INET6);
-	const struct ares_addrinfo_node *four = node_of(res->nodes, AF_INET);
-	int count = 0;
+	int count = answer->count < max ? answer->count : max;
 
-	while (count < max && (six || four)) {
-		if (six)
-			six = node_take(six, port, &out[count++]);
-		if (four && count < max)
-			four = node_take(four, port, &out[count++]);
+	for (int i = 0; i < count; i++) {
+		union resolve_addr addr = answer->addrs[i];
+
+		if (addr.any.sa_family == AF_INET6)
+			addr.six.sin6_port = htons(port);
+		else
+			addr.four.sin_port = htons(port);
+		memset(&out[i], 0, sizeof(out[i]));
+		memcpy(&out[i], &addr, sizeof(addr));
 	}
-	return count > 0 ? count : -ENOENT;
+	return count;
 }
 
-static int lookup_run(const struct resolver *resolver, const char *host,
-		      uint16_t port, struct sockaddr_storage *out, int max,
-		      struct deadline deadline)
+int resolve(struct resolver *resolver, const char *host, uint16_t port,
+	    struct sockaddr_storage *out, int max, struct deadline deadline)
 {
-	static const struct ares_addrinfo_hints hints = {
-		.ai_flags = ARES_AI_NOSORT,
-		.ai_family = AF_UNSPEC,
-		.ai_socktype = SOCK_STREAM,
-	};
-	struct lookup lookup = { .rt = resolver->rt };
-	int result;
+	const struct resolve_answer *known;
+	struct flight *flight;
+	int result = task_cancelled(resolver->rt);
 
-	for (size_t i = 0; i < LOOKUP_SOCKETS_MAX; i++)
-		lookup.slots[i].fd = -1;
-	event_init(resolver->rt, &lookup.ready);
-	result = lookup_open(&lookup, resolver);
+	if (result)
+		return result;
+	known = resolve_cache_get(&resolver->cache, host, boot_now(resolver));
+	if (known)
+		return write_out(known, port, out, max);
+	result = flight_join(resolver, host, &flight);
 	if (result < 0)
 		return result;
-	ares_getaddrinfo(lookup.channel, host, NULL, &hints, answered, &lookup);
-	result = lookup_wait(&lookup, deadline);
-	ares_destroy(lookup.channel);
-	lookup_sweep(&lookup);
+	result = event_wait(&flight->landed, deadline);
 	if (result == 0)
-		result = addresses(lookup.res, port, out, max);
-	ares_freeaddrinfo(lookup.res);
+		result = flight->result;
+	if (result == 0)
+		result = write_out(&flight->answer, port, out, max);
+	flight_leave(flight);
 	return result;
+}
+
+void resolve_forget(struct resolver *resolver, const char *host)
+{
+	resolve_cache_drop(&resolver->cache, host);
 }
 
 /* --- The resolver --- */
@@ -389,8 +193,8 @@ struct resolver *resolver_new_servers(struct rt *rt, const char *servers,
 	if (!resolver)
 		return NULL;
 	resolver->rt = rt;
-	resolver->servers = servers;
-	resolver->try_ms = try_ms;
+	resolver->servers.list = servers;
+	resolver->servers.try_ms = try_ms;
 	cond_init(rt, &resolver->turn);
 	return resolver;
 }
@@ -402,22 +206,6 @@ struct resolver *resolver_new(struct rt *rt)
 
 void resolver_free(struct resolver *resolver)
 {
+	resolve_cache_clear(&resolver->cache);
 	free(resolver);
-}
-
-int resolve(struct resolver *resolver, const char *host, uint16_t port,
-	    struct sockaddr_storage *out, int max, struct deadline deadline)
-{
-	int result = 0;
-
-	while (resolver->running >= RESOLVE_PARALLEL_MAX && result == 0)
-		result = cond_wait(&resolver->turn, deadline);
-	if (result == 0) {
-		resolver->running++;
-		result = lookup_run(resolver, host, port, out, max, deadline);
-		resolver->running--;
-	}
-	/* Also after a failed wait: it may have been signalled as well. */
-	cond_signal(&resolver->turn);
-	return result;
 }

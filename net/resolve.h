@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * resolve - host names to addresses, by c-ares driven from the runtime.
+ * resolve - host names to addresses.
  *
- * c-ares reads /etc/hosts and resolv.conf and speaks DNS; its sockets are
- * watched by the runtime and its timeouts are the deadlines of the task that
- * looks up, so nothing blocks the thread. Each lookup has a c-ares channel of
- * its own, made when it begins and gone when it ends. Thus lookups share
- * nothing, cancelling one touches no other, between lookups no socket, timer
- * or memory is held, and a resolv.conf that changed (another network) is
- * noticed. Programs that dial literals never pay for any of it.
+ * What a name stands for is remembered for its time to live (resolve_cache.h)
+ * and otherwise asked for (resolve_query.h). Tasks that want one name at the
+ * same time share one query; it goes on while any of them waits for it, and
+ * ends with the last that gives up. Names in /etc/hosts are read anew each
+ * time, so that a change counts at once. Programs that dial literals never
+ * pay for any of it.
  *
- * A lookup runs on its caller's stack; TASK_STACK_SMALL is enough.
+ * A query runs on a small task of its own. For lookups TASK_STACK_SMALL is
+ * enough.
  */
 #ifndef NET_RESOLVE_H
 #define NET_RESOLVE_H
@@ -25,8 +25,7 @@ struct resolver;
 
 /* The first wait for a name server; it doubles with each further try. */
 #define RESOLVE_TRY_MS 2000
-#define RESOLVE_TRIES 3
-/* Lookups under way at once; more of them wait their turn. A lookup takes
+/* Queries under way at once; more of them wait their turn. A query takes
  * some 80 KiB while it lasts. */
 #define RESOLVE_PARALLEL_MAX 8
 
@@ -47,8 +46,12 @@ void resolver_free(struct resolver *resolver);
  * first and families alternating (RFC 8305 section 4). Returns how many (>= 1)
  * or -ENOENT (no such name, or no address), -EAGAIN (servers unreachable or
  * unwilling), -ETIMEDOUT (no answer, or the deadline), -ENOMEM, or the
- * cancellation's reason. Parks. */
+ * cancellation's reason. Parks, unless the answer is remembered. */
 int resolve(struct resolver *resolver, const char *host, uint16_t port,
 	    struct sockaddr_storage *out, int max, struct deadline deadline);
+
+/* Forgets what is remembered of `host`: nothing could be reached at its
+ * addresses, so the next lookup asks whether it has moved. Does not park. */
+void resolve_forget(struct resolver *resolver, const char *host);
 
 #endif

@@ -240,6 +240,8 @@ int fake_port(const struct fake *f);
 /* Stops listening and cuts all connections; comes back on the same port. */
 void fake_down(struct fake *f);
 void fake_up(struct fake *f);
+/* Goes to another address of this machine (a static text), the same port. */
+void fake_move(struct fake *f, const char *host);
 /* Cuts the connections that are open, and keeps listening. */
 void fake_cut(struct fake *f);
 

@@ -230,22 +230,39 @@ static void *accept_main(void *arg)
 
 /* ---- life ------------------------------------------------------------- */
 
+/* A port is in the same place in both families. */
+union place {
+	struct sockaddr any;
+	struct sockaddr_in four;
+	struct sockaddr_in6 six;
+};
+
+static union place place_of(const char *host, int port)
+{
+	union place p = { .six = { .sin6_family = AF_INET6 } };
+
+	if (inet_pton(AF_INET6, host, &p.six.sin6_addr) != 1) {
+		p = (union place){ .four = { .sin_family = AF_INET } };
+		if (inet_pton(AF_INET, host, &p.four.sin_addr) != 1)
+			fail_msg("%s is no address", host);
+	}
+	p.four.sin_port = htons((uint16_t)port);
+	return p;
+}
+
 void fake_up(struct fake *f)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET,
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-				 .sin_port = htons((uint16_t)f->port) };
-	socklen_t len = sizeof a;
+	union place p = place_of(f->host, f->port);
+	socklen_t len = sizeof p;
 	int one = 1;
 
-	f->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	f->listener = socket(p.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	setsockopt(f->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	if (bind(f->listener, (struct sockaddr *)&a, sizeof a) ||
-	    listen(f->listener, 128))
-		fail_msg("cannot listen on port %d: %s", f->port,
+	if (bind(f->listener, &p.any, len) || listen(f->listener, 128))
+		fail_msg("cannot listen on %s port %d: %s", f->host, f->port,
 			 strerror(errno));
-	getsockname(f->listener, (struct sockaddr *)&a, &len);
-	f->port = ntohs(a.sin_port);
+	getsockname(f->listener, &p.any, &len);
+	f->port = ntohs(p.four.sin_port);
 	if (pthread_create(&f->acceptor, NULL, accept_main, f))
 		abort();
 	f->up = true;
@@ -260,6 +277,7 @@ struct fake *fake_new(void)
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->changed, NULL);
 	f->rows = json_array();
+	f->host = "127.0.0.1";
 	fake_up(f);
 	f->url = text_new("http://127.0.0.1:%d", f->port);
 	return f;
@@ -286,6 +304,13 @@ void fake_down(struct fake *f)
 	pthread_join(f->acceptor, NULL);
 	close(f->listener);
 	fake_cut(f);
+}
+
+void fake_move(struct fake *f, const char *host)
+{
+	fake_down(f);
+	f->host = host;
+	fake_up(f);
 }
 
 static void route_free(struct route *t)

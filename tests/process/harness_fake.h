@@ -40,6 +40,7 @@ struct fake {
 	pthread_cond_t changed;
 	pthread_t acceptor;
 	int listener, port;
+	const char *host; /* where it listens */
 	bool up;
 	char *url;
 	struct conn *conns;
