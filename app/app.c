@@ -129,6 +129,7 @@ static int start_network(struct app *app)
 	app->roots = (struct trust_options){ .file = app->config.ca_file,
 					     .dir = app->config.ca_dir };
 	pool_set_roots(app->pool, &app->roots);
+	pool_set_proxies(app->pool, &app->config.proxies);
 	platform_client_init(&app->client, app->rt, app->pool);
 	return 0;
 }

@@ -145,6 +145,32 @@ static void read_id(struct reader *reader)
 			CONFIG_ID_MAX);
 }
 
+/* What there is to say on proxies, for a platform whose address is usable. */
+static void check_proxies(struct reader *reader)
+{
+	struct config *config = reader->config;
+	const struct url *url = &config->platform;
+	const struct proxy *proxy = proxy_for(&config->proxies, url);
+	const char *unused = proxy_unused(&config->proxies, url);
+	const char *value;
+
+	if (unused != NULL)
+		add_warning(config,
+			    "%s is not used for an http:// PLATFORM_URL, since "
+			    "the proxy could read the token: the platform is "
+			    "connected to directly",
+			    unused);
+	if (proxy == NULL || proxy->fault == NULL)
+		return;
+	value = reader->env(reader->arg, proxy->variable);
+	if (value == NULL || !refuse_unexpanded(config, proxy->variable, value))
+		config_add_invalid(config,
+				   "%s: the proxy's address is not usable: %s; "
+				   "write it as http://HOST:PORT, or name the "
+				   "platform's host in NO_PROXY",
+				   proxy->variable, proxy->fault);
+}
+
 static void read_platform(struct reader *reader)
 {
 	struct config *config = reader->config;
@@ -167,6 +193,8 @@ static void read_platform(struct reader *reader)
 				   "PLATFORM_URL: the address is not usable: "
 				   "%s",
 				   why);
+	else
+		check_proxies(reader);
 }
 
 static void read_token(struct reader *reader)
@@ -296,6 +324,7 @@ int config_read(struct config *config, config_env_fn env, void *arg)
 	struct reader reader = { .config = config, .env = env, .arg = arg };
 
 	*config = (struct config){ 0 };
+	reader.err = proxy_read(&config->proxies, env, arg);
 	read_id(&reader);
 	read_platform(&reader);
 	read_token(&reader);
@@ -392,6 +421,7 @@ void config_free(struct config *config)
 	free(config->home);
 	free(config->ca_file);
 	free(config->ca_dir);
+	proxy_options_free(&config->proxies);
 	free(config->agent_name);
 	free(config->agent_description);
 	free(config->agent_skills);

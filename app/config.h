@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/proxy.h"
 #include "net/url.h"
 
 #define CONFIG_HEARTBEAT_MS 20000
@@ -48,6 +49,7 @@ struct config {
 	int poll_timeout_secs; /* a number in the MCP instructions */
 	uint32_t heartbeat_ms;
 	uint32_t poll_ms;
+	struct proxy_options proxies; /* HTTPS_PROXY and the like */
 
 	/* What stands in the way of a start: bits of CONFIG_MISSING_*, and
 	 * sentences on what is there but not usable. */

@@ -431,6 +431,8 @@ const char *http_error_text(int err)
 		{ EINVAL, "the request has something that HTTP cannot carry" },
 		{ EIO, "the data to send could not be read" },
 		{ EKEYREJECTED, "TLS with the other side could not be agreed" },
+		{ ENOKEY, "the proxy wants credentials" },
+		{ EREMOTEIO, "the proxy did not connect" },
 		{ ECANCELED, "cancelled" },
 		{ ENOMEM, "out of memory" },
 		{ EMFILE, "too many open files" },

@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "net/dial.h"
+#include "net/proxy.h"
 #include "net/tls.h"
 #include "runtime/event.h"
 #include "runtime/io.h"
@@ -59,6 +60,7 @@ struct origin {
 	struct pool *pool;
 	struct entry *newest, *oldest; /* idle */
 	struct waiter *first, *last;
+	const struct proxy *proxy; /* that leads there; NULL: none */
 	uint32_t conns;
 	uint16_t port;
 	bool https;
@@ -77,7 +79,10 @@ struct pool {
 	struct pool_counters counters;
 	struct trust_options roots;
 	struct tls_client *tls; /* from the first https connection on */
+	const struct proxy_options *proxies; /* or NULL */
+	/* Of the take that failed last; at most one of the two. */
 	struct tls_error refusal;
+	struct proxy_error proxy_refusal;
 };
 
 /* --- Origins --- */
@@ -98,6 +103,8 @@ static struct origin *origin_get(struct pool *pool, const struct url *url)
 	origin->pool = pool;
 	origin->https = url->https;
 	origin->port = url->port;
+	if (pool->proxies)
+		origin->proxy = proxy_for(pool->proxies, url);
 	memcpy(origin->host, url->host, size);
 	origin->next = pool->origins;
 	pool->origins = origin;
@@ -316,6 +323,13 @@ void pool_expire(struct pool *pool, int64_t boot_ns)
 
 /* --- Opening --- */
 
+/* Forgets why an earlier connection failed: this one did for another reason. */
+static void forget_refusal(struct pool *pool)
+{
+	pool->refusal = (struct tls_error){ 0 };
+	pool->proxy_refusal = (struct proxy_error){ 0 };
+}
+
 /* The stream that an origin speaks, over the connected `fd`, which is taken
  * in any case. Parks. This is where TLS goes around the socket. */
 static int carry(const struct origin *origin, int fd, struct deadline deadline,
@@ -337,8 +351,29 @@ static int carry(const struct origin *origin, int fd, struct deadline deadline,
 	struct tls_error error;
 	int err = tls_connect(pool->tls, plain, origin->host, origin->port,
 			      deadline, out, &error);
+	forget_refusal(pool);
 	pool->refusal = error;
 	return err;
+}
+
+/* A socket that is connected with the origin, directly or through its proxy,
+ * or a negative errno. Parks. */
+static int reach(const struct origin *origin, struct deadline deadline)
+{
+	struct pool *pool = origin->pool;
+	struct proxy_error error = { 0 };
+	int fd;
+
+	if (origin->proxy)
+		fd = proxy_connect(pool->rt, pool->resolver, origin->proxy,
+				   origin->host, origin->port, &error,
+				   deadline);
+	else
+		fd = dial(pool->rt, pool->resolver, origin->host, origin->port,
+			  deadline);
+	forget_refusal(pool);
+	pool->proxy_refusal = error;
+	return fd;
 }
 
 /* Opens a connection in a place that the caller holds. Parks. */
@@ -352,11 +387,8 @@ static int entry_open(struct origin *origin, struct deadline deadline,
 	if (!entry)
 		return -ENOMEM;
 	entry->origin = origin;
-	result = dial(pool->rt, pool->resolver, origin->host, origin->port,
-		      deadline);
-	if (result < 0)
-		pool->refusal = (struct tls_error){ 0 };
-	else
+	result = reach(origin, deadline);
+	if (result >= 0)
 		result = carry(origin, result, deadline, &entry->conn.stream);
 	if (result < 0) {
 		free(entry);
@@ -430,8 +462,10 @@ int pool_take(struct pool *pool, const struct url *url, bool fresh,
 	if (!origin)
 		return -ENOMEM;
 	err = place_take(origin, fresh, &entry, deadline);
-	if (err)
+	if (err) {
+		forget_refusal(pool);
 		return err;
+	}
 	if (entry && !fresh && !entry->closed) {
 		entry->conn.reused = true;
 		pool->counters.reused++;
@@ -484,12 +518,16 @@ void pool_set_roots(struct pool *pool, const struct trust_options *roots)
 	pool->roots = *roots;
 }
 
+void pool_set_proxies(struct pool *pool, const struct proxy_options *proxies)
+{
+	pool->proxies = proxies;
+}
+
 const char *pool_refusal(const struct pool *pool, char *buf, size_t cap)
 {
-	buf[0] = '\0';
-	return pool->refusal.fault == TLS_OK
-		       ? buf
-		       : tls_error_text(&pool->refusal, buf, cap);
+	if (pool->refusal.fault != TLS_OK)
+		return tls_error_text(&pool->refusal, buf, cap);
+	return proxy_error_text(&pool->proxy_refusal, buf, cap);
 }
 
 void pool_free(struct pool *pool)

@@ -24,6 +24,7 @@
 struct rt;
 struct pool;
 struct trust_options;
+struct proxy_options;
 struct resolver;
 
 #define POOL_PER_ORIGIN_MAX 128
@@ -52,15 +53,19 @@ struct pool *pool_new(struct rt *rt, struct resolver *resolver);
  * it before the first take. Without it they are the machine's. Does not park.
  */
 void pool_set_roots(struct pool *pool, const struct trust_options *roots);
+/* Which proxies lead to https origins (borrowed for the pool's life; http ones
+ * are reached directly); call it before the first take. Without it there are
+ * none. Does not park. */
+void pool_set_proxies(struct pool *pool, const struct proxy_options *proxies);
 /* Closes every idle connection and frees the pool; nobody may hold one. Parks
  * briefly, always completes. */
 void pool_free(struct pool *pool);
 
 /* Takes an idle connection to the origin of `url` (scheme, host, port), or
  * opens one. `fresh` insists on a new one. Returns 0 with *out set; else what
- * dial gave, -ETIMEDOUT, -ENOMEM, -EKEYREJECTED (TLS was refused:
- * pool_refusal tells why), or the cancellation's reason. For https a task
- * needs TASK_STACK_NORMAL. Parks. */
+ * dial or proxy_connect gave, -ETIMEDOUT, -ENOMEM, -EKEYREJECTED (TLS was
+ * refused), or the cancellation's reason; pool_refusal tells more. For https a
+ * task needs TASK_STACK_NORMAL. Parks. */
 int pool_take(struct pool *pool, const struct url *url, bool fresh,
 	      struct pool_conn **out, struct deadline deadline);
 
@@ -74,8 +79,9 @@ void pool_give(struct pool *pool, struct pool_conn *conn, bool reusable);
  * of connections early. Does not park: closing is left to a task. */
 void pool_expire(struct pool *pool, int64_t boot_ns);
 
-/* Why the last TLS handshake failed, as words in buf, which it returns; "" when
- * none did. Ask before parking again. */
+/* Why the proxy or the TLS handshake of the pool_take that has just failed did
+ * not come about, as words in buf, which it returns; "" when it was neither.
+ * Ask before parking again. */
 const char *pool_refusal(const struct pool *pool, char *buf, size_t cap);
 
 const struct pool_counters *pool_counters(const struct pool *pool);
