@@ -25,6 +25,7 @@
 
 #include "net/dial.h"
 #include "net/proxy.h"
+#include "net/resolve.h"
 #include "net/tls.h"
 #include "runtime/event.h"
 #include "runtime/io.h"
@@ -388,8 +389,12 @@ static int entry_open(struct origin *origin, struct deadline deadline,
 		return -ENOMEM;
 	entry->origin = origin;
 	result = reach(origin, deadline);
-	if (result >= 0)
+	if (result >= 0) {
 		result = carry(origin, result, deadline, &entry->conn.stream);
+		/* Whoever answered may not be whom the name means by now. */
+		if (result == -EKEYREJECTED && pool->resolver)
+			resolve_forget(pool->resolver, origin->host);
+	}
 	if (result < 0) {
 		free(entry);
 		return result;
