@@ -13,7 +13,9 @@
 #include "app/platform/demo_state.h"
 #include "app/platform/members.h"
 #include "app/platform/platform.h"
+#include "app/platform/scratch.h"
 #include "app/platform/state.h"
+#include "net/tls_server.h"
 #include "proto/json.h"
 #include "proto/mcp.h"
 #include "runtime/io.h"
@@ -175,9 +177,23 @@ static int add_workspace(struct demo *demo, const char *name, const char *role,
 	return 0;
 }
 
+static int make_certificate(struct demo *demo)
+{
+	char dir[SCRATCH_PATH_MAX + 8], fault[CERTIFICATE_FAULT_MAX];
+
+	(void)snprintf(dir, sizeof(dir), "%s/tls", demo->options.scratch);
+	if (certificate_own(&demo->tls, demo->rt, dir, demo->certificate,
+			    fault) == 0)
+		return 0;
+	narrate_failure(&demo->narrator, "making a certificate in %s: %s", dir,
+			fault);
+	return -1;
+}
+
 static int start_platform(struct demo *demo)
 {
-	struct platform_options options = { .observer = observe,
+	struct platform_options options = { .tls = demo->tls,
+					    .observer = observe,
 					    .observer_arg = demo };
 	int err;
 
@@ -189,9 +205,11 @@ static int start_platform(struct demo *demo)
 	err = platform_start(demo->platform);
 	if (err < 0)
 		return demo_failed(demo, "starting the platform", err);
-	(void)snprintf(demo->url, sizeof(demo->url), "http://127.0.0.1:%u",
+	(void)snprintf(demo->url, sizeof(demo->url), "%s://127.0.0.1:%u",
+		       platform_scheme(demo->platform),
 		       platform_port(demo->platform));
-	narrate_step(&demo->narrator, 0, "platform", "listens on %s",
+	narrate_step(&demo->narrator, 0, "platform",
+		     "listens on %s, with a certificate that it has made",
 		     demo->url);
 	narrate_step(&demo->narrator, 0, "platform",
 		     "has two workspaces: " DEMO_AGENT " (%.8s) and " DEMO_PEER
@@ -227,6 +245,7 @@ static int environment_fill(const struct demo *demo,
 	const char *const own[][2] = {
 		{ "WORKSPACE_ID", demo->agent->id.text },
 		{ "PLATFORM_URL", demo->url },
+		{ "SSL_CERT_FILE", demo->certificate },
 		{ "MOLECULE_WORKSPACE_TOKEN", demo->agent->tokens[0] },
 		{ "MOLECULE_DEMO_AGENT", DEMO_AGENT },
 		{ "CONFIGS_DIR", demo->options.scratch },
@@ -267,6 +286,9 @@ static int start_server(struct demo *demo)
 	narrate_step(&demo->narrator, 0, "host",
 		     "starts molecule-mcp for " DEMO_AGENT ", process %d",
 		     (int)demo->host.pid);
+	narrate_step(&demo->narrator, 0, "host",
+		     "lets it trust that certificate: SSL_CERT_FILE=%s",
+		     demo->certificate);
 	return 0;
 }
 
@@ -399,8 +421,9 @@ static int perform(struct demo *demo)
 		return -1;
 	narrate_heading(&demo->narrator, "An agent comes online");
 	narrate_hold(&demo->narrator);
-	if (start_platform(demo) < 0 || start_server(demo) < 0 ||
-	    handshake(demo) < 0 || come_online(demo) < 0)
+	if (make_certificate(demo) < 0 || start_platform(demo) < 0 ||
+	    start_server(demo) < 0 || handshake(demo) < 0 ||
+	    come_online(demo) < 0)
 		return -1;
 	narrate_release(&demo->narrator);
 	narrate_heading(&demo->narrator,
@@ -426,7 +449,7 @@ static int demo_main(struct demo *demo)
 	narrate_blank(&demo->narrator);
 	narrate_text(&demo->narrator,
 		     "molecule-mcp beside a local platform, step by step. "
-		     "All on this machine.");
+		     "All on this machine, and over https.");
 	err = perform(demo);
 	if (err < 0) {
 		abandon_server(demo);
@@ -457,6 +480,7 @@ int demo_run(struct rt *rt, const struct demo_options *options)
 		code = demo_main(demo);
 	scope_close(&scope);
 	platform_free(demo->platform);
+	tls_server_free(demo->tls);
 	agent_host_free(&demo->host);
 	free(demo);
 	return code;

@@ -2,7 +2,8 @@
 /*
  * demo - the demonstration behind `make run`: a platform in this process, a
  * molecule-mcp started as an agent host would start it, and everything that
- * passes between a user, the agent and another agent, told step by step.
+ * passes between a user, the agent and another agent, told step by step. They
+ * talk https, with a certificate that is made for the occasion.
  *
  * The demonstration plays the user (at the platform), the agent host (on the
  * pipes) and the other agent (as a client of the platform). Without a terminal

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "app/platform/agent_host.h"
+#include "app/platform/certificate.h"
 #include "app/platform/demo.h"
 #include "app/platform/ident.h"
 #include "app/platform/narrate.h"
@@ -16,6 +17,7 @@
 
 struct member;
 struct platform;
+struct tls_server;
 
 #define DEMO_AGENT "Ada"
 #define DEMO_PEER "Grace"
@@ -41,6 +43,8 @@ struct demo {
 	struct agent_host host;
 	char program[DEMO_PATH_MAX];
 	char url[64];
+	struct tls_server *tls;
+	char certificate[CERTIFICATE_PATH_MAX]; /* that clients shall trust */
 
 	/* Signalled when anything below changes. */
 	struct cond change;

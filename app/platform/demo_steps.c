@@ -9,7 +9,7 @@
 #include "app/platform/members.h"
 #include "app/platform/operator.h"
 #include "net/http_client.h"
-#include "net/resolve.h"
+#include "net/trust.h"
 #include "proto/json.h"
 
 static const char question[] = "Good morning! Which day is it?";
@@ -75,14 +75,15 @@ static int send_delegation(struct demo *demo, struct pool *pool)
 
 static int delegate(struct demo *demo)
 {
-	struct resolver *resolver = resolver_new(demo->rt);
-	struct pool *pool = resolver ? pool_new(demo->rt, resolver) : NULL;
-	int err = pool ? send_delegation(demo, pool) : -ENOMEM;
+	struct trust_options roots = { .file = demo->certificate };
+	struct pool *pool = pool_new(demo->rt, NULL); /* the URL is literal */
+	int err = -ENOMEM;
 
-	if (pool)
+	if (pool) {
+		pool_set_roots(pool, &roots);
+		err = send_delegation(demo, pool);
 		pool_free(pool);
-	if (resolver)
-		resolver_free(resolver);
+	}
 	return err < 0 ? demo_failed(demo, DEMO_PEER " delegates", err) : 0;
 }
 

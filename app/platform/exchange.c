@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "app/platform/members.h"
+#include "app/platform/platform.h"
 #include "app/platform/requests.h"
 #include "app/platform/state.h"
 #include "net/http_server.h"
@@ -109,7 +110,8 @@ void exchange_base(const struct exchange *x, char out[EXCHANGE_BASE_MAX])
 
 	if (!host || strlen(host) > 255)
 		host = "127.0.0.1";
-	(void)snprintf(out, EXCHANGE_BASE_MAX, "http://%s", host);
+	(void)snprintf(out, EXCHANGE_BASE_MAX, "%s://%s",
+		       platform_scheme(x->platform), host);
 }
 
 bool exchange_auth_workspace(struct exchange *x, const struct member *member)

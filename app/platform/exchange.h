@@ -53,7 +53,7 @@ const char *exchange_field(const struct exchange *x, const char *name);
 /* The bearer token of the request, NULL when it brings none. */
 const char *exchange_bearer(const struct exchange *x);
 
-/* How the client calls this platform: "http://<Host>". */
+/* How the client calls this platform: "http://<Host>" or "https://<Host>". */
 void exchange_base(const struct exchange *x, char out[EXCHANGE_BASE_MAX]);
 
 /* WorkspaceAuth: the bearer must open `member` (NULL: fails). False: a 401 has

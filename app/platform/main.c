@@ -17,10 +17,12 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "app/platform/certificate.h"
 #include "app/platform/demo.h"
 #include "app/platform/platform.h"
 #include "app/platform/scratch.h"
 #include "app/platform/seed.h"
+#include "net/tls_server.h"
 #include "proto/json.h"
 #include "runtime/io.h"
 #include "runtime/rt.h"
@@ -29,6 +31,7 @@
 #define EXIT_RUNTIME 1
 #define EXIT_USAGE 2
 #define HOST_MAX 64
+#define DIR_MAX 512
 #define RATE_MAX 1000000000L
 #define STALE_MAX_S 86400.0
 #define READ_STEP ((size_t)65536)
@@ -43,6 +46,15 @@ static const char usage[] =
 	"  --listen HOST:PORT    where to serve (default 127.0.0.1:8787; port "
 	"0\n"
 	"                        lets the system choose; [::1]:8787 for IPv6)\n"
+	"  --tls                 serve https, with a certificate that it "
+	"makes\n"
+	"                        for localhost, 127.0.0.1 and ::1; clients\n"
+	"                        trust it with SSL_CERT_FILE=PATH\n"
+	"  --tls-dir DIR         the same, keeping the certificate in DIR for\n"
+	"                        the next start (default: a private directory\n"
+	"                        that is removed at the end)\n"
+	"  --tls-cert FILE       serve https with this certificate chain, and\n"
+	"  --tls-key FILE        this key, both PEM; the key not encrypted\n"
 	"  --seed FILE           workspaces to begin with, as JSON:\n"
 	"                        "
 	"{\"workspaces\":[{\"id\":UUID,\"token\":TEXT,\n"
@@ -52,26 +64,31 @@ static const char usage[] =
 	"                        (default: any number)\n"
 	"  --stale-after SECS    a workspace without a heartbeat for so long\n"
 	"                        awaits its agent (default 90)\n"
-	"  --demo                show molecule-mcp at work, step by step\n"
+	"  --demo                show molecule-mcp at work, step by step, "
+	"over\n"
+	"                        https\n"
 	"  --mcp PATH            the molecule-mcp that --demo starts "
 	"(default:\n"
 	"                        the one beside this program)\n"
 	"  --help, --version\n"
 	"\n"
-	"It prints \"listening on http://HOST:PORT\" when it is ready and "
-	"serves\n"
-	"until SIGTERM or SIGINT. Under /demo anyone on this machine may act "
-	"as\n"
-	"the user: POST /demo/workspaces, POST /demo/workspaces/ID/messages\n"
+	"It prints \"listening on http://HOST:PORT\" (or https://…) when it "
+	"is\n"
+	"ready, after \"certificate PATH\" if it made one, and serves until\n"
+	"SIGTERM or SIGINT. Under /demo anyone on this machine may act as the\n"
+	"user: POST /demo/workspaces, POST /demo/workspaces/ID/messages\n"
 	"{\"text\":…}, GET /demo/state, GET /demo/counters.\n";
 
 struct options {
 	char host[HOST_MAX];
 	struct platform_options platform;
 	const char *seed, *mcp;
+	const char *chain, *key; /* files; NULL: none given */
+	bool own;		 /* https with a certificate made here … */
+	char dir[DIR_MAX];	 /* … and kept there; "": in scratch */
 	bool demo;
 	int signal_fd;
-	char scratch[SCRATCH_PATH_MAX]; /* "" but for the demonstration */
+	char scratch[SCRATCH_PATH_MAX]; /* "" when none is needed */
 };
 
 static void complain(const char *format, ...)
@@ -143,10 +160,91 @@ static int wrong(const char *option, const char *value, const char *expected)
 	return EXIT_USAGE;
 }
 
+/* A directory as clients can name it too, from wherever they run. */
+static bool read_dir(struct options *options, const char *text)
+{
+	char here[DIR_MAX] = "";
+	int n;
+
+	if (*text != '/' && !getcwd(here, sizeof(here)))
+		return false;
+	n = snprintf(options->dir, DIR_MAX, "%s%s%s", here, *here ? "/" : "",
+		     text);
+	options->own = true;
+	return *text && n < DIR_MAX;
+}
+
+static int read_option(struct options *options, int option)
+{
+	switch (option) {
+	case 'l':
+		if (!read_listen(options, optarg))
+			return wrong("--listen", optarg, "expected HOST:PORT");
+		break;
+	case 't':
+		options->own = true;
+		break;
+	case 'D':
+		if (!read_dir(options, optarg))
+			return wrong("--tls-dir", optarg,
+				     "expected a directory");
+		break;
+	case 'c':
+		options->chain = optarg;
+		break;
+	case 'k':
+		options->key = optarg;
+		break;
+	case 's':
+		options->seed = optarg;
+		break;
+	case 'r':
+		if (!read_rate(options, optarg))
+			return wrong("--rate-limit", optarg,
+				     "expected a number of requests");
+		break;
+	case 'a':
+		if (!read_stale(options, optarg))
+			return wrong("--stale-after", optarg,
+				     "expected 0.01 to 86400 seconds");
+		break;
+	case 'd':
+		options->demo = true;
+		break;
+	default: /* 'm' */
+		options->mcp = optarg;
+	}
+	return GO_ON;
+}
+
+/* What options say together. */
+static int check_options(const struct options *options)
+{
+	bool given = options->chain || options->key;
+
+	if (given && !options->key)
+		return wrong("--tls-cert", "", "needs --tls-key too");
+	if (given && !options->chain)
+		return wrong("--tls-key", "", "needs --tls-cert too");
+	if (given && options->own)
+		return wrong("--tls-cert", "",
+			     "not with --tls or --tls-dir, which make a "
+			     "certificate");
+	if (options->demo && (given || *options->dir))
+		return wrong("--demo", "",
+			     "it makes a certificate of its own; leave out "
+			     "--tls-cert, --tls-key and --tls-dir");
+	return GO_ON;
+}
+
 static int read_options(struct options *options, int argc, char **argv)
 {
 	static const struct option known[] = {
 		{ "listen", required_argument, NULL, 'l' },
+		{ "tls", no_argument, NULL, 't' },
+		{ "tls-dir", required_argument, NULL, 'D' },
+		{ "tls-cert", required_argument, NULL, 'c' },
+		{ "tls-key", required_argument, NULL, 'k' },
 		{ "seed", required_argument, NULL, 's' },
 		{ "rate-limit", required_argument, NULL, 'r' },
 		{ "stale-after", required_argument, NULL, 'a' },
@@ -156,35 +254,12 @@ static int read_options(struct options *options, int argc, char **argv)
 		{ "version", no_argument, NULL, 'v' },
 		{ 0 },
 	};
-	int option;
+	int option, code = GO_ON;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
+	while (code == GO_ON &&
+	       (option = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
 		switch (option) {
-		case 'l':
-			if (!read_listen(options, optarg))
-				return wrong("--listen", optarg,
-					     "expected HOST:PORT");
-			break;
-		case 's':
-			options->seed = optarg;
-			break;
-		case 'r':
-			if (!read_rate(options, optarg))
-				return wrong("--rate-limit", optarg,
-					     "expected a number of requests");
-			break;
-		case 'a':
-			if (!read_stale(options, optarg))
-				return wrong("--stale-after", optarg,
-					     "expected 0.01 to 86400 seconds");
-			break;
-		case 'd':
-			options->demo = true;
-			break;
-		case 'm':
-			options->mcp = optarg;
-			break;
 		case 'h':
 			(void)fputs(usage, stdout);
 			return 0;
@@ -193,13 +268,15 @@ static int read_options(struct options *options, int argc, char **argv)
 			return 0;
 		case ':':
 			return wrong(argv[optind - 1], "", "needs a value");
-		default:
+		case '?':
 			return wrong(argv[optind - 1], "", "unknown option");
+		default:
+			code = read_option(options, option);
 		}
 	}
-	if (optind < argc)
-		return wrong(argv[optind], "", "unexpected argument");
-	return GO_ON;
+	if (code == GO_ON && optind < argc)
+		code = wrong(argv[optind], "", "unexpected argument");
+	return code == GO_ON ? check_options(options) : code;
 }
 
 /* The whole file, owned by the caller; a negative errno in *err else. */
@@ -267,14 +344,17 @@ static void explain_start(const struct options *options, int err)
 		 options->platform.port, why);
 }
 
+/* In one write, so that a reader that sees the second line has the first. */
 static int say_ready(struct rt *rt, const struct options *options,
-		     const struct platform *platform)
+		     const struct platform *platform, const char *certificate)
 {
 	bool six = strchr(options->host, ':') != NULL;
-	char line[HOST_MAX + 64];
+	char line[CERTIFICATE_PATH_MAX + HOST_MAX + 64];
 	int len = snprintf(line, sizeof(line),
-			   "listening on http://%s%s%s:%u\n", six ? "[" : "",
-			   options->host, six ? "]" : "",
+			   "%s%s%slistening on %s://%s%s%s:%u\n",
+			   *certificate ? "certificate " : "", certificate,
+			   *certificate ? "\n" : "", platform_scheme(platform),
+			   six ? "[" : "", options->host, six ? "]" : "",
 			   platform_port(platform));
 
 	return io_write_all(rt, STDOUT_FILENO, line, (size_t)len, NULL,
@@ -297,7 +377,7 @@ static int start(struct rt *rt, struct platform *platform)
 
 /* Serves until a signal comes. */
 static int serve(struct rt *rt, struct options *options,
-		 struct platform *platform)
+		 struct platform *platform, const char *certificate)
 {
 	int err;
 
@@ -309,7 +389,7 @@ static int serve(struct rt *rt, struct options *options,
 		return EXIT_RUNTIME;
 	}
 	/* A reader that is not interested has no say in whether we serve. */
-	(void)say_ready(rt, options, platform);
+	(void)say_ready(rt, options, platform, certificate);
 	/* Polled, since a read of it would occupy a thread of the kernel's. */
 	err = io_poll(rt, options->signal_fd, POLLIN, DEADLINE_NEVER);
 	platform_stop(platform);
@@ -318,11 +398,43 @@ static int serve(struct rt *rt, struct options *options,
 	return err < 0 ? EXIT_RUNTIME : 0;
 }
 
+/* Prepares https, when that is asked for; `path` becomes the file of a
+ * certificate made here. */
+static int open_tls(struct rt *rt, struct options *options,
+		    char path[CERTIFICATE_PATH_MAX])
+{
+	struct tls_server **tls = &options->platform.tls;
+	const char *dir = *options->dir ? options->dir : options->scratch;
+	char fault[CERTIFICATE_FAULT_MAX];
+	int err;
+
+	if (options->chain) {
+		err = certificate_load(tls, rt, options->chain, options->key,
+				       fault);
+		if (err < 0)
+			complain("--tls-cert %s, --tls-key %s: %s",
+				 options->chain, options->key, fault);
+		return err;
+	}
+	if (!options->own)
+		return 0;
+	err = certificate_own(tls, rt, dir, path, fault);
+	if (err < 0)
+		complain("--tls: %s: %s", dir, fault);
+	else if (!certificate_suits(options->host))
+		complain("the certificate is for localhost, 127.0.0.1 and ::1, "
+			 "so clients will refuse it for %s; give one for that "
+			 "with --tls-cert and --tls-key",
+			 options->host);
+	return err;
+}
+
 static int main_task(struct rt *rt, void *arg)
 {
 	struct options *options = arg;
+	char certificate[CERTIFICATE_PATH_MAX] = "";
 	struct platform *platform;
-	int code;
+	int code = EXIT_RUNTIME;
 
 	if (options->demo)
 		return demo_run(rt, &(struct demo_options){
@@ -330,15 +442,30 @@ static int main_task(struct rt *rt, void *arg)
 					    .scratch = options->scratch,
 					    .signal_fd = options->signal_fd,
 				    });
+	if (open_tls(rt, options, certificate) < 0)
+		return EXIT_RUNTIME;
 	options->platform.host = options->host;
 	platform = platform_new(rt, &options->platform);
-	if (!platform) {
+	if (platform)
+		code = serve(rt, options, platform, certificate);
+	else
 		complain("out of memory");
-		return EXIT_RUNTIME;
-	}
-	code = serve(rt, options, platform);
 	platform_free(platform);
+	tls_server_free(options->platform.tls);
 	return code;
+}
+
+/* A directory for what shall not outlive the program, if there is such. */
+static int make_scratch(struct options *options)
+{
+	bool needed = options->demo || (options->own && !*options->dir);
+	int err = needed ? scratch_make(options->scratch) : 0;
+
+	if (err < 0)
+		complain("no private directory can be made in XDG_RUNTIME_DIR, "
+			 "TMPDIR or /tmp: %s",
+			 strerror(-err));
+	return err;
 }
 
 /* A descriptor that is readable after SIGTERM or SIGINT, which no longer
@@ -380,10 +507,7 @@ int main(int argc, char **argv)
 		complain("%s", rt_refusal(err, refusal, sizeof(refusal)));
 		return EXIT_RUNTIME;
 	}
-	err = options.demo ? scratch_make(options.scratch) : 0;
-	if (err < 0)
-		complain("no directory for the demonstration: %s",
-			 strerror(-err));
+	err = make_scratch(&options);
 	code = err < 0 ? EXIT_RUNTIME : rt_run(rt, "main", main_task, &options);
 	if (code < 0) { /* not even the main task */
 		complain("cannot start: %s", *rt_limit_message(rt) != '\0'

@@ -16,7 +16,7 @@
 struct rt;
 
 #define NARRATE_TEXT_MAX 512
-#define NARRATE_HELD_MAX 8
+#define NARRATE_HELD_MAX 12
 
 /* A step that waits for its place. */
 struct narrated {

@@ -33,6 +33,7 @@ int platform_start(struct platform *platform)
 				    &(struct http_server_options){
 					    .host = platform->options.host,
 					    .port = platform->options.port,
+					    .tls = platform->options.tls,
 					    .handler = router_handle,
 					    .arg = platform,
 				    });
@@ -50,6 +51,11 @@ int platform_start(struct platform *platform)
 	if (err < 0)
 		platform_stop(platform);
 	return err;
+}
+
+const char *platform_scheme(const struct platform *platform)
+{
+	return platform->options.tls ? "https" : "http";
 }
 
 uint16_t platform_port(const struct platform *platform)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * platform - a local Molecule platform: the HTTP contract that agents use,
- * served from memory.
+ * served from memory, by http or https.
  *
  *	struct platform *platform = platform_new(rt, &options);
  *	err = platform_start(platform);	// binds; the port is then known
@@ -25,6 +25,7 @@
 
 struct platform;
 struct rt;
+struct tls_server;
 
 #define PLATFORM_STALE_AFTER_MS 90000
 
@@ -33,11 +34,12 @@ struct rt;
 typedef void (*platform_observer_fn)(void *arg, const char *workspace_id,
 				     const char *type, const json_t *data);
 
-/* Borrowed by platform_new for the call, but for `host`, which stays the
- * caller's until platform_free. */
+/* Borrowed by platform_new for the call, but for `host` and `tls`, which stay
+ * the caller's and must be there until platform_free. */
 struct platform_options {
-	const char *host; /* literal or localhost; NULL: 127.0.0.1 */
-	uint16_t port;	  /* 0: the kernel chooses */
+	const char *host;	/* literal or localhost; NULL: 127.0.0.1 */
+	uint16_t port;		/* 0: the kernel chooses */
+	struct tls_server *tls; /* serve https with it; NULL: http */
 	/* Requests a minute that one client address may make; 0: any. */
 	uint32_t rate_limit;
 	/* A workspace without a heartbeat for so long awaits its agent; 0:
@@ -54,6 +56,9 @@ struct platform *platform_new(struct rt *rt,
 /* Binds, listens and serves, in tasks of the platform's own. 0, or why it
  * cannot: -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EINVAL (host), -ENOMEM. */
 int platform_start(struct platform *platform);
+
+/* "https" or "http", as it serves; a static text. */
+const char *platform_scheme(const struct platform *platform);
 
 /* The port that is really bound. */
 uint16_t platform_port(const struct platform *platform);

@@ -8,21 +8,29 @@
 
 #define OPEN_MAX_DEPTH 8
 
-int scratch_make(char path[SCRATCH_PATH_MAX])
+static int make_under(const char *parent, char path[SCRATCH_PATH_MAX])
 {
-	const char *parent = getenv("TMPDIR");
+	int err = -ENOENT;
 	int n;
 
+	path[0] = '\0';
 	if (!parent || *parent != '/')
-		parent = "/tmp";
-	n = snprintf(path, SCRATCH_PATH_MAX, "%s/molecule-demo-XXXXXX", parent);
-	if (n >= SCRATCH_PATH_MAX || !mkdtemp(path)) {
-		int err = n >= SCRATCH_PATH_MAX ? -ENAMETOOLONG : -errno;
-
-		path[0] = '\0';
 		return err;
-	}
-	return 0;
+	n = snprintf(path, SCRATCH_PATH_MAX, "%s/molecule-platform-XXXXXX",
+		     parent);
+	if (n < SCRATCH_PATH_MAX && mkdtemp(path))
+		return 0;
+	err = n < SCRATCH_PATH_MAX ? -errno : -ENAMETOOLONG;
+	path[0] = '\0';
+	return err;
+}
+
+int scratch_make(char path[SCRATCH_PATH_MAX])
+{
+	if (make_under(getenv("XDG_RUNTIME_DIR"), path) == 0 ||
+	    make_under(getenv("TMPDIR"), path) == 0)
+		return 0;
+	return make_under("/tmp", path);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type,

@@ -22,6 +22,7 @@ static struct child *demo(struct rig *rig, enum stdio_kind in)
 	rig_env(rig, "PLATFORM_URL", NULL);
 	rig_env(rig, "MOLECULE_WORKSPACE_TOKEN", NULL);
 	rig_env(rig, "CONFIGS_DIR", NULL);
+	rig_env(rig, "TMPDIR", rig->dir);
 	rig_env(rig, "MOLECULE_MCP_HEARTBEAT_INTERVAL_SECS", NULL);
 	rig_env(rig, "MOLECULE_MCP_POLL_INTERVAL_SECS", NULL);
 	return rig_spawn(rig, (struct child_how){ .exe = exe,
@@ -34,8 +35,12 @@ static struct child *demo(struct rig *rig, enum stdio_kind in)
 static void it_ends_without_a_terminal(void **state)
 {
 	static const char *const steps[] = {
-		"regist", "online", "heartbeat",    "message",	   "delegat",
-		"pop",	  "stop",   "WORKSPACE_ID", "PLATFORM_URL"
+		"regist",	  "online",
+		"heartbeat",	  "message",
+		"delegat",	  "pop",
+		"stop",		  "WORKSPACE_ID",
+		"PLATFORM_URL",	  "https://127.0.0.1:",
+		"SSL_CERT_FILE=",
 	};
 	struct rig *rig = *state;
 	struct child *p = demo(rig, STDIO_NULL);
@@ -46,8 +51,9 @@ static void it_ends_without_a_terminal(void **state)
 		if (!has_word(child_stdout(p), steps[i]))
 			child_fail(p, "it does not show \"%s\":\n%s", steps[i],
 				   child_stdout(p));
-	/* It leaves nothing in the home of who tries it. */
+	/* It leaves nothing in the home of who tries it, nor elsewhere. */
 	assert_int_equal(dir_count(rig->home, ""), 0);
+	assert_int_equal(dir_count(rig->dir, "molecule"), 0);
 }
 
 /* Stopped half-way it takes its child along. */
@@ -61,6 +67,7 @@ static void it_can_be_interrupted(void **state)
 	child_signal(p, SIGINT);
 	if (child_wait(p, DEMO_BOUND_MS) < 0)
 		child_fail(p, "it does not end");
+	assert_int_equal(dir_count(rig->dir, "molecule"), 0);
 }
 
 int main(void)

@@ -95,8 +95,8 @@ static inline void bed_open(struct bed *b, struct rt *rt,
 		      fault),
 		 0);
 	CHECK_EQ(platform_start(b->platform), 0);
-	snprintf(b->origin, sizeof(b->origin), "http://127.0.0.1:%u",
-		 platform_port(b->platform));
+	snprintf(b->origin, sizeof(b->origin), "%s://127.0.0.1:%u",
+		 platform_scheme(b->platform), platform_port(b->platform));
 	CHECK_EQ(url_parse(&b->url, b->origin, NULL), 0);
 	b->pool = pool_new(rt, NULL);
 }
