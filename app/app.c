@@ -52,6 +52,13 @@ static void clean_task(struct rt *rt, void *arg)
 	state_dir_clean(&app->state);
 }
 
+static void on_answered(void *arg)
+{
+	struct app *app = arg;
+
+	event_set(&app->greeted);
+}
+
 static void on_client_ready(void *arg)
 {
 	struct app *app = arg;
@@ -144,6 +151,7 @@ static int start_mcp(struct app *app)
 		.out_fd = STDOUT_FILENO,
 		.poll_timeout_secs =
 			(unsigned int)app->config.poll_timeout_secs,
+		.answered = on_answered,
 		.client_ready = on_client_ready,
 		.ended = on_ended,
 		.arg = app,
@@ -163,6 +171,7 @@ static int make_parts(struct app *app)
 		.who = &app->who,
 		.client = &app->client,
 		.state = &app->state,
+		.greeted = &app->greeted,
 		.rejected = on_rejected,
 		.arg = app,
 	};
@@ -290,6 +299,7 @@ int app_run(struct rt *rt, void *arg)
 
 	app->rt = rt;
 	event_init(rt, &app->stop);
+	event_init(rt, &app->greeted);
 	set_identity(app);
 	check_token(app);
 	if (!config_usable(&app->config)) {

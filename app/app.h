@@ -66,6 +66,7 @@ struct app {
 	struct mcp_server *mcp;
 
 	struct scope services; /* heartbeat, registration, polling, signals */
+	struct event greeted;  /* the host has had its first answer */
 	struct event stop;
 	int exit_code;
 };

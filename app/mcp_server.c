@@ -441,6 +441,7 @@ int mcp_server_new(struct mcp_server **out,
 		free(server);
 		return -ENOMEM;
 	}
+	mcp_writer_on_write(server->writer, options->answered, options->arg);
 	mcp_calls_init(&server->calls, options->rt, options->log,
 		       options->tools, server->writer);
 	scope_open(options->rt, &server->reading, DEADLINE_NEVER);

@@ -46,6 +46,9 @@ struct mcp_server_options {
 	/* The number in the instructions: seconds that a wait_for_message at
 	 * the start of a turn should take, 0 for none. */
 	unsigned int poll_timeout_secs;
+	/* The first answer has been written. Called once. Must not park. May
+	 * be NULL. */
+	void (*answered)(void *arg);
 	/* The client has really begun: notifications/initialized, or a first
 	 * tools/call. Called once. Must not park. May be NULL. */
 	void (*client_ready)(void *arg);

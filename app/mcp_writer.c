@@ -19,6 +19,8 @@ struct mcp_writer {
 	int fd;
 	void (*failed)(void *arg, int err);
 	void *arg;
+	void (*wrote)(void *arg); /* NULL once called */
+	void *wrote_arg;
 	char *queue; /* lines that no write has taken yet */
 	size_t len, cap;
 	size_t in_flight; /* bytes that the task is writing */
@@ -45,6 +47,13 @@ struct mcp_writer *mcp_writer_new(struct rt *rt, int fd,
 	scope_open(rt, &writer->task, DEADLINE_NEVER);
 	cond_init(rt, &writer->progress);
 	return writer;
+}
+
+void mcp_writer_on_write(struct mcp_writer *writer, void (*wrote)(void *arg),
+			 void *arg)
+{
+	writer->wrote = wrote;
+	writer->wrote_arg = arg;
 }
 
 static void drop_queue(struct mcp_writer *writer)
@@ -79,6 +88,9 @@ static int write_all(struct mcp_writer *writer, const char *buf, size_t len)
 		writer->in_flight -= (size_t)n;
 		writer->written += (uint64_t)n;
 		cond_broadcast(&writer->progress);
+		if (writer->wrote)
+			writer->wrote(writer->wrote_arg);
+		writer->wrote = NULL;
 	}
 	return 0;
 }

@@ -31,6 +31,11 @@ struct mcp_writer *mcp_writer_new(struct rt *rt, int fd,
 				  void (*failed)(void *arg, int err),
 				  void *arg);
 
+/* Calls wrote(arg) once, when the first bytes have gone out. `wrote` must not
+ * park. */
+void mcp_writer_on_write(struct mcp_writer *writer, void (*wrote)(void *arg),
+			 void *arg);
+
 /* Queues one line, which is taken whatever happens. Parks while the queue is
  * full. Returns 0; the writer's error; -ENOMEM; -EPIPE after mcp_writer_close;
  * -ETIMEDOUT past the deadline; or the cancellation's reason. On failure

@@ -328,6 +328,9 @@ static void register_task(struct rt *rt, void *arg)
 	uint32_t attempt = 0;
 	int64_t retry_ms;
 
+	if (workspace->deps.greeted && workspace->deps.who->url.https)
+		event_wait(workspace->deps.greeted,
+			   deadline_in_ms(rt, WORKSPACE_GREETING_MS));
 	while (!register_once(workspace, &failures, &retry_ms)) {
 		uint32_t random;
 

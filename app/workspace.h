@@ -39,6 +39,7 @@ struct rt;
 struct scope;
 struct state_dir;
 
+#define WORKSPACE_GREETING_MS 10
 #define WORKSPACE_SLACK_MS 250	  /* of the cadence; an eighth of short ones */
 #define WORKSPACE_BACKOFF_MS 1000 /* first pause of registration */
 #define WORKSPACE_BACKOFF_MAX_MS 60000
@@ -58,6 +59,11 @@ struct workspace_deps {
 	const struct identity *who;
 	struct platform_client *client;
 	struct state_dir *state;
+	/* Set when the host has had its first answer; NULL: do not wait. A TLS
+	 * handshake is work for milliseconds, which that answer does not wait
+	 * for: the first one begins afterwards, or WORKSPACE_GREETING_MS later
+	 * when the host is silent. */
+	struct event *greeted;
 	/* Called when registration was refused before it ever succeeded; the
 	 * user has been told. Must not park. */
 	void (*rejected)(void *arg, int status);

@@ -305,7 +305,7 @@ static int handshake(struct tls_stream *tls, struct deadline deadline)
 		bool small = tls->small_steps && *tls->small_steps;
 		int err;
 		if (give(tls, small ? SMALL_STEP : SIZE_MAX))
-			err = task_yield(tls->stream.rt);
+			err = task_breathe(tls->stream.rt);
 		else
 			err = handshake_round(tls, deadline);
 		if (err)

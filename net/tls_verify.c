@@ -146,10 +146,10 @@ static unsigned run_minimal(struct tls_verify *v, const struct path *path,
 		struct der der = path->certs[i].whole;
 		minimal->start_cert(&x->vtable, (uint32_t)der.len);
 		minimal->append(&x->vtable, der.data, der.len - 1);
-		v->err = task_yield(v->rt);
+		v->err = task_breathe(v->rt);
 		minimal->append(&x->vtable, der.data + der.len - 1, 1);
 		minimal->end_cert(&x->vtable);
-		v->err = v->err ? v->err : task_yield(v->rt);
+		v->err = v->err ? v->err : task_breathe(v->rt);
 	}
 	unsigned err = minimal->end_chain(&x->vtable);
 	if (!err && literal &&

@@ -233,6 +233,22 @@ int task_yield(struct rt *rt)
 	return rt->current->scope->reason;
 }
 
+/* Rounds of letting others run and in turn submitting what they ask for. */
+#define BREATHE_ROUNDS 4
+
+int task_breathe(struct rt *rt)
+{
+	int reason = rt->current->scope->reason;
+
+	for (int i = 0; i < BREATHE_ROUNDS && reason == 0; i++) {
+		sched_turn(rt, false);
+		if (!rt->ready_first)
+			break;
+		reason = task_yield(rt);
+	}
+	return reason;
+}
+
 int task_sleep(struct rt *rt, struct deadline until)
 {
 	int reason = task_cancelled(rt);

@@ -48,6 +48,11 @@ int task_spawn(struct scope *scope, const char *name, enum task_stack stack,
  * when the task's scope was cancelled. */
 int task_yield(struct rt *rt);
 
+/* For tasks that compute for long: lets completions of operations in, and every
+ * task that they make ready run, before it goes on. Parks. Returns as
+ * task_yield. */
+int task_breathe(struct rt *rt);
+
 /* Parks until `until`. Returns 0 when it has come, or the reason when the
  * task's scope was cancelled before. */
 int task_sleep(struct rt *rt, struct deadline until);

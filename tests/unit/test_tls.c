@@ -261,7 +261,7 @@ static int yields(struct rt *rt, void *arg)
 		t.ticks = 0;
 		CHECK_EQ((*x)->end_chain(x), 0);
 		CHECK(v.done);
-		CHECK(i == 0 || t.ticks == 4);
+		CHECK(i == 0 || t.ticks >= 4);
 		const br_x509_pkey *key = (*x)->get_pkey(x, &usages);
 		CHECK(key && key->key_type == BR_KEYTYPE_EC);
 		CHECK_EQ(usages, BR_KEYTYPE_SIGN);
