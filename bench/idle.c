@@ -9,6 +9,10 @@
  * Each is measured for BENCH_SECONDS (60) undisturbed, after it has
  * settled, and then for as long under strace, whose stops would show up as
  * context switches.
+ *
+ * With BENCH_HTTPS=1 both speak https, to nginx, and every root of the system
+ * is in the file that they are given. What they open is counted by a second
+ * relay, in front of nginx.
  */
 #include <errno.h>
 #include <glob.h>
@@ -21,6 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/nginx.h"
 #include "bench/relay.h"
 #include "bench/util.h"
 #include "bench/world.h"
@@ -35,7 +40,7 @@ struct call {
 };
 
 struct figures {
-	long requests, opened, open;
+	long requests, handshakes, opened, open;
 	long rss_kb, anon_kb, threads, workers;
 	long yielded, forced; /* context switches, voluntary and not */
 	long traced_requests;
@@ -143,18 +148,26 @@ static void trace(pid_t pid, struct relay *relay, int64_t ms, const char *dir,
 	read_calls(file, figures);
 }
 
+/* The relay that the client itself is connected to. */
+static struct relay *front_of(struct relay *relay)
+{
+	return relay->with ? relay->with : relay;
+}
+
 static void measure(pid_t pid, struct relay *relay, int64_t ms, FILE *record,
 		    const char *dir, struct figures *figures)
 {
 	relay_reset(relay, record);
+	relay_reset(front_of(relay), relay->with ? NULL : record);
 	long yielded = status_of(pid, "voluntary_ctxt_switches");
 	long forced = status_of(pid, "nonvoluntary_ctxt_switches");
 	relay_run(relay, ms);
 	figures->yielded = status_of(pid, "voluntary_ctxt_switches") - yielded;
 	figures->forced = status_of(pid, "nonvoluntary_ctxt_switches") - forced;
 	figures->requests = relay->requests;
-	figures->opened = relay->opened;
-	figures->open = relay->open;
+	figures->handshakes = front_of(relay)->handshakes;
+	figures->opened = front_of(relay)->opened;
+	figures->open = front_of(relay)->open;
 	figures->rss_kb = status_of(pid, "VmRSS");
 	figures->anon_kb = status_of(pid, "RssAnon");
 	figures->threads = status_of(pid, "Threads");
@@ -194,6 +207,7 @@ static void report(const struct figures *ours, const struct figures *curl,
 	row("HTTP requests", ours->requests, curl->requests);
 	row("connections open", ours->open, curl->open);
 	row("connections opened meanwhile", ours->opened, curl->opened);
+	row("TLS handshakes meanwhile", ours->handshakes, curl->handshakes);
 	row("VmRSS, KiB", ours->rss_kb, curl->rss_kb);
 	row("of it anonymous, KiB", ours->anon_kb, curl->anon_kb);
 	row("threads", ours->threads, curl->threads);
@@ -217,45 +231,86 @@ static void report(const struct figures *ours, const struct figures *curl,
 	       per_request(ours), per_request(curl));
 }
 
+/* Puts nginx and a relay before it in front of `relay`. */
+static void secure(struct world *world, struct relay *relay,
+		   struct nginx *nginx)
+{
+	static struct relay front;
+
+	nginx_open(nginx, relay->port);
+	relay_open(&front, nginx->ports[NGINX_ECDSA]);
+	front.tls = true;
+	relay->with = &front;
+	world_set_https(world, front.port, nginx->bundle);
+}
+
+static void measure_ours(struct world *world, struct relay *relay,
+			 int64_t seconds, const char *trace_path,
+			 struct figures *ours)
+{
+	static struct child mcp;
+	static char path[PATH_MAX], line[16384];
+
+	bench_beside(path, sizeof(path), 1, "molecule-mcp");
+	child_start(&mcp, (char *[]){ path, NULL }, world->env, 0);
+	child_write(&mcp, WORLD_INITIALIZE);
+	child_line(&mcp, line, sizeof(line));
+	child_write(&mcp, WORLD_INITIALIZED);
+	FILE *record = fopen(trace_path, "we");
+	if (!record)
+		bench_die("%s: %s", trace_path, strerror(errno));
+	relay_run(relay, SETTLE_MS);
+	measure(mcp.pid, relay, seconds * 1000, record, world->dir, ours);
+	fclose(record);
+	child_end(&mcp);
+	relay_run(relay, 100);
+}
+
+static void measure_curl(struct world *world, struct relay *relay,
+			 int64_t seconds, char *trace_path, char *roots,
+			 struct figures *curl)
+{
+	static struct child peer;
+	static char path[PATH_MAX];
+	char window[24], url[48];
+
+	snprintf(window, sizeof(window), "%lld", (long long)seconds * 1000);
+	snprintf(url, sizeof(url), "%s://127.0.0.1:%d",
+		 roots ? "https" : "http", front_of(relay)->port);
+	bench_beside(path, sizeof(path), 0, "idle_curl");
+	child_start(&peer,
+		    (char *[]){ path, trace_path, window, url, roots, NULL },
+		    environ, 0);
+	relay_run(relay, PEER_SETTLE_MS);
+	measure(peer.pid, relay, seconds * 1000, NULL, world->dir, curl);
+	kill(peer.pid, SIGTERM);
+	child_end(&peer);
+}
+
 int main(void)
 {
 	static struct world world;
 	static struct relay relay;
-	static struct child mcp, peer;
+	static struct nginx nginx;
 	static struct figures ours, curl;
-	static char path[PATH_MAX], line[16384];
-	char trace_path[96], window[24], url[48];
+	char trace_path[96];
 	int64_t seconds = bench_setting("BENCH_SECONDS", 60);
+	bool https = getenv("BENCH_HTTPS") != NULL;
 
 	world_open(&world);
 	relay_open(&relay, world.port);
 	world_set_port(&world, relay.port);
-	bench_beside(path, sizeof(path), 1, "molecule-mcp");
-	child_start(&mcp, (char *[]){ path, NULL }, world.env, 0);
-	child_write(&mcp, WORLD_INITIALIZE);
-	child_line(&mcp, line, sizeof(line));
-	child_write(&mcp, WORLD_INITIALIZED);
-
+	if (https)
+		secure(&world, &relay, &nginx);
 	snprintf(trace_path, sizeof(trace_path), "%s/trace", world.dir);
-	FILE *record = fopen(trace_path, "we");
-	if (!record)
-		bench_die("%s: %s", trace_path, strerror(errno));
-	relay_run(&relay, SETTLE_MS);
-	measure(mcp.pid, &relay, seconds * 1000, record, world.dir, &ours);
-	fclose(record);
-	child_end(&mcp);
-	relay_run(&relay, 100);
-
-	snprintf(window, sizeof(window), "%lld", (long long)seconds * 1000);
-	snprintf(url, sizeof(url), "http://127.0.0.1:%d", relay.port);
-	bench_beside(path, sizeof(path), 0, "idle_curl");
-	child_start(&peer, (char *[]){ path, trace_path, window, url, NULL },
-		    environ, 0);
-	relay_run(&relay, PEER_SETTLE_MS);
-	measure(peer.pid, &relay, seconds * 1000, NULL, world.dir, &curl);
-	kill(peer.pid, SIGTERM);
-	child_end(&peer);
+	measure_ours(&world, &relay, seconds, trace_path, &ours);
+	measure_curl(&world, &relay, seconds, trace_path,
+		     https ? nginx.bundle : NULL, &curl);
+	if (https)
+		nginx_close(&nginx);
 	world_close(&world);
+	if (https)
+		printf("over https\n");
 	report(&ours, &curl, seconds);
 	return 0;
 }

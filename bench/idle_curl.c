@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * idle_curl TRACE WINDOW-MS URL - the peer of `idle`: a libcurl multi client
- * that sends the requests of a trace (relay.h says how it is written) with
- * their own headers and bodies at their own times, over kept connections, and
- * does so again every WINDOW-MS.
+ * idle_curl TRACE WINDOW-MS URL [ROOTS] - the peer of `idle`: a libcurl multi
+ * client that sends the requests of a trace (relay.h says how it is written)
+ * with their own headers and bodies at their own times, over kept connections,
+ * and does so again every WINDOW-MS. ROOTS is a file of root certificates.
  */
 #include <curl/curl.h>
 #include <stdbool.h>
@@ -24,6 +24,7 @@ struct request {
 
 static struct request requests[REQUESTS_MOST];
 static size_t count;
+static const char *roots; /* NULL: libcurl's own choice */
 
 __attribute__((noreturn)) static void die(const char *what)
 {
@@ -80,6 +81,8 @@ static CURL *prepare(char *text, size_t head, size_t body, const char *base)
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	if (roots)
+		curl_easy_setopt(easy, CURLOPT_CAINFO, roots);
 	if (body > 0) {
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)body);
 		curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, text + head);
@@ -139,9 +142,10 @@ static void reap(CURLM *multi)
 
 int main(int argc, char **argv)
 {
-	if (argc != 4)
-		die("usage: idle_curl TRACE WINDOW-MS URL");
+	if (argc != 4 && argc != 5)
+		die("usage: idle_curl TRACE WINDOW-MS URL [ROOTS]");
 	int64_t window = strtoll(argv[2], NULL, 10);
+	roots = argv[4];
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	load(argv[1], argv[3]);
 

@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -44,7 +43,9 @@ void relay_open(struct relay *relay, int upstream)
 void relay_reset(struct relay *relay, FILE *record)
 {
 	relay->requests = 0;
+	relay->handshakes = 0;
 	relay->opened = 0;
+	relay->first = 0;
 	relay->record = record;
 	relay->origin = bench_now();
 }
@@ -70,6 +71,7 @@ static void admit(struct relay *relay)
 	setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	free_one->client = client;
 	free_one->server = server;
+	free_one->begun = free_one->sealed = false;
 	free_one->len = 0;
 	relay->opened++;
 	relay->open++;
@@ -116,7 +118,8 @@ static void count_requests(struct relay *relay,
 		*end = '\r';
 		if (connection->len < head + body)
 			break;
-		relay->requests++;
+		if (relay->requests++ == 0)
+			relay->first = bench_now();
 		if (relay->record) {
 			fprintf(relay->record, "%lld %zu %zu\n",
 				(long long)((bench_now() - relay->origin) /
@@ -126,6 +129,30 @@ static void count_requests(struct relay *relay,
 		}
 		start += head + body;
 		connection->len -= head + body;
+	}
+	memmove(connection->request, start, connection->len);
+}
+
+/* Counts handshakes among the TLS records that are complete there (RFC 5246,
+ * 6.2.1): the first of a connection, and any after data has been sent. */
+static void count_handshakes(struct relay *relay,
+			     struct relay_connection *connection)
+{
+	enum { HEADER = 5, HANDSHAKE = 22, DATA = 23 };
+	const unsigned char *start = (unsigned char *)connection->request;
+
+	while (connection->len >= HEADER) {
+		size_t size = HEADER + ((size_t)start[3] << 8 | start[4]);
+
+		if (connection->len < size)
+			break;
+		if (start[0] == HANDSHAKE &&
+		    (!connection->begun || connection->sealed))
+			relay->handshakes++;
+		connection->begun = true;
+		connection->sealed |= start[0] == DATA;
+		start += size;
+		connection->len -= size;
 	}
 	memmove(connection->request, start, connection->len);
 }
@@ -145,11 +172,41 @@ static void serve(struct relay *relay, struct relay_connection *connection,
 			return;
 		}
 		connection->len += n;
-		count_requests(relay, connection);
+		if (relay->tls)
+			count_handshakes(relay, connection);
+		else
+			count_requests(relay, connection);
 	}
 	if (from_server && forward(connection->server, connection->client, buf,
 				   sizeof(buf)) == 0)
 		drop(relay, connection);
+}
+
+/* What one relay polls: its listener, and both ends of each connection. */
+#define FDS (1 + 2 * RELAY_CONNECTIONS)
+
+static void ask(const struct relay *relay, struct pollfd *fds)
+{
+	fds[0] = (struct pollfd){ .fd = relay->listener, .events = POLLIN };
+	for (int i = 0; i < RELAY_CONNECTIONS; i++) {
+		const struct relay_connection *c = &relay->connections[i];
+		bool used = c->client >= 0;
+
+		fds[1 + 2 * i] = (struct pollfd){ .fd = used ? c->client : -1,
+						  .events = POLLIN };
+		fds[2 + 2 * i] = (struct pollfd){ .fd = used ? c->server : -1,
+						  .events = POLLIN };
+	}
+}
+
+static void act(struct relay *relay, const struct pollfd *fds)
+{
+	for (int i = 0; i < RELAY_CONNECTIONS; i++)
+		if (fds[1 + 2 * i].revents || fds[2 + 2 * i].revents)
+			serve(relay, &relay->connections[i],
+			      fds[1 + 2 * i].revents, fds[2 + 2 * i].revents);
+	if (fds[0].revents)
+		admit(relay);
 }
 
 void relay_run(struct relay *relay, int64_t ms)
@@ -157,30 +214,16 @@ void relay_run(struct relay *relay, int64_t ms)
 	int64_t end = bench_now() + ms * 1000000, left;
 
 	while ((left = end - bench_now()) > 0) {
-		struct pollfd fds[1 + 2 * RELAY_CONNECTIONS];
+		struct pollfd fds[2 * FDS];
 
-		fds[0] = (struct pollfd){ .fd = relay->listener,
-					  .events = POLLIN };
-		for (int i = 0; i < RELAY_CONNECTIONS; i++) {
-			struct relay_connection *c = &relay->connections[i];
-			bool used = c->client >= 0;
-
-			fds[1 + 2 * i] =
-				(struct pollfd){ .fd = used ? c->client : -1,
-						 .events = POLLIN };
-			fds[2 + 2 * i] =
-				(struct pollfd){ .fd = used ? c->server : -1,
-						 .events = POLLIN };
-		}
-		if (poll(fds, 1 + 2 * RELAY_CONNECTIONS,
+		ask(relay, fds);
+		if (relay->with)
+			ask(relay->with, fds + FDS);
+		if (poll(fds, relay->with ? 2 * FDS : FDS,
 			 (int)(left / 1000000) + 1) < 0)
 			bench_die("poll: %s", strerror(errno));
-		for (int i = 0; i < RELAY_CONNECTIONS; i++)
-			if (fds[1 + 2 * i].revents || fds[2 + 2 * i].revents)
-				serve(relay, &relay->connections[i],
-				      fds[1 + 2 * i].revents,
-				      fds[2 + 2 * i].revents);
-		if (fds[0].revents)
-			admit(relay);
+		act(relay, fds);
+		if (relay->with)
+			act(relay->with, fds + FDS);
 	}
 }

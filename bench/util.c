@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -85,6 +86,21 @@ void bench_beside(char *path, size_t cap, int up, const char *name)
 		bench_die("%s: the path is too long", name);
 	if (access(path, X_OK) != 0)
 		bench_die("%s: %s", path, strerror(errno));
+}
+
+static int remove_one(const char *path, const struct stat *st, int type,
+		      struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+void bench_remove(const char *dir)
+{
+	if (nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS) != 0)
+		fprintf(stderr, "bench: %s is left behind\n", dir);
 }
 
 static int by_value(const void *a, const void *b)

@@ -30,6 +30,9 @@ long bench_setting(const char *name, long otherwise);
  * above it), in static storage of the caller. */
 void bench_beside(char *path, size_t cap, int up, const char *name);
 
+/* Removes the directory and all in it. */
+void bench_remove(const char *dir);
+
 struct spread {
 	double median, min, max, p90;
 };

@@ -2,7 +2,6 @@
 #include "bench/world.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,6 +29,15 @@ void world_set_port(struct world *world, int port)
 {
 	snprintf(world->url, sizeof(world->url),
 		 "PLATFORM_URL=http://127.0.0.1:%d", port);
+}
+
+void world_set_https(struct world *world, int port, const char *roots)
+{
+	snprintf(world->url, sizeof(world->url),
+		 "PLATFORM_URL=https://127.0.0.1:%d", port);
+	snprintf(world->roots, sizeof(world->roots), "SSL_CERT_FILE=%s", roots);
+	world->env[4] = world->roots;
+	world->env[5] = NULL;
 }
 
 void world_open(struct world *world)
@@ -63,19 +71,9 @@ void world_open(struct world *world)
 	world->env[4] = NULL;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type,
-		      struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 void world_close(struct world *world)
 {
 	kill(world->platform.pid, SIGTERM);
 	child_end(&world->platform);
-	if (nftw(world->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS) != 0)
-		fprintf(stderr, "bench: %s is left behind\n", world->dir);
+	bench_remove(world->dir);
 }

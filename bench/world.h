@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * world - a molecule-platform with one workspace, and the environment in which
- * molecule-mcp finds it: what `start` and `idle` measure in.
+ * molecule-mcp finds it: what the benches of it measure in.
  */
 #ifndef BENCH_WORLD_H
 #define BENCH_WORLD_H
@@ -15,6 +15,8 @@ struct world {
 	char *env[8]; /* for molecule-mcp, without PLATFORM_URL at env[0] */
 	char url[64]; /* "PLATFORM_URL=…", what env[0] points to */
 	char configs[96];
+	char roots[128]; /* "SSL_CERT_FILE=…", once world_set_https was called
+			  */
 };
 
 /* The handshake's first line, and what follows its answer. */
@@ -29,6 +31,8 @@ struct world {
 void world_open(struct world *world);
 /* Lets the environment name another port, such as a relay's. */
 void world_set_port(struct world *world, int port);
+/* The same, over https, with the roots in that file. */
+void world_set_https(struct world *world, int port, const char *roots);
 void world_close(struct world *world);
 
 #endif
