@@ -19,7 +19,7 @@
  */
 static const char *const temp_endings[] = { ".tmp", ".tmp2", ".tmp3" };
 #define TEMP_COUNT (sizeof(temp_endings) / sizeof(*temp_endings))
-#define NAME_MAX_LEN 64u /* of a file with its ending */
+#define NAME_MAX_LEN 192u /* of a file with its ending */
 
 static const char *const known_names[] = {
 	STATE_DIR_TOKEN,
@@ -238,7 +238,8 @@ static void temp_name(char *buf, const char *name, size_t which)
 /* Makes a temporary file for `name` that nobody else has: its descriptor. */
 static int make_temp(struct rt *rt, int dirfd, const char *name, char *temp)
 {
-	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+	/* O_APPEND: see io_write. */
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_APPEND;
 	int fd = -EEXIST;
 
 	for (size_t i = 0; i < TEMP_COUNT && fd == -EEXIST; i++) {
@@ -252,40 +253,56 @@ static int make_temp(struct rt *rt, int dirfd, const char *name, char *temp)
 	return fd == -EEXIST ? -EBUSY : fd;
 }
 
-static int replace_in(struct rt *rt, int dirfd, const struct job *job)
+/* The new file's descriptor. */
+static int replace_in(struct rt *rt, int dirfd, const char *name,
+		      const void *data, size_t len)
 {
 	char temp[NAME_MAX_LEN];
 	int err;
-	int fd = make_temp(rt, dirfd, job->name, temp);
+	int fd = make_temp(rt, dirfd, name, temp);
 
 	if (fd < 0)
 		return fd;
-	err = io_write_all(rt, fd, job->data, job->len, NULL, DEADLINE_NEVER);
+	err = io_write_all(rt, fd, data, len, NULL, DEADLINE_NEVER);
 	if (err == 0)
 		err = io_fsync(rt, fd, DEADLINE_NEVER);
-	io_close(rt, fd);
 	if (err == 0)
-		err = io_renameat(rt, dirfd, temp, dirfd, job->name,
-				  DEADLINE_NEVER);
+		err = io_renameat(rt, dirfd, temp, dirfd, name, DEADLINE_NEVER);
 	if (err < 0) {
 		io_unlinkat(rt, dirfd, temp, 0, DEADLINE_NEVER);
+		io_close(rt, fd);
 		return err;
 	}
 	err = io_fsync(rt, dirfd, DEADLINE_NEVER);
-	return err == -EINVAL ? 0 : err; /* directories cannot be synced here */
+	if (err < 0 && err != -EINVAL) { /* -EINVAL: no directory can be here */
+		io_close(rt, fd);
+		return err;
+	}
+	return fd;
+}
+
+int state_dir_replace(struct state_dir *dir, const char *name, const void *data,
+		      size_t len)
+{
+	int dirfd, fd;
+
+	if (strlen(name) + 8 > NAME_MAX_LEN)
+		return -ENAMETOOLONG;
+	dirfd = open_dir(dir, true);
+	if (dirfd < 0)
+		return dirfd;
+	fd = replace_in(dir->rt, dirfd, name, data, len);
+	io_close(dir->rt, dirfd);
+	return fd;
 }
 
 static int replace(const struct job *job)
 {
-	struct rt *rt = job->dir->rt;
-	int dirfd = open_dir(job->dir, true);
-	int err;
+	int fd = state_dir_replace(job->dir, job->name, job->data, job->len);
 
-	if (dirfd < 0)
-		return dirfd;
-	err = replace_in(rt, dirfd, job);
-	io_close(rt, dirfd);
-	return err;
+	if (fd >= 0)
+		io_close(job->dir->rt, fd);
+	return fd < 0 ? fd : 0;
 }
 
 static void job_free(struct job *job)
@@ -387,6 +404,33 @@ int state_dir_write(struct state_dir *dir, const char *name, const void *data,
 	}
 	err = job->err;
 	job_free(job);
+	return err;
+}
+
+int state_dir_open(struct state_dir *dir, const char *name, int flags)
+{
+	int dirfd = open_dir(dir, (flags & O_CREAT) != 0);
+	int fd;
+
+	if (dirfd < 0)
+		return dirfd;
+	fd = io_openat(dir->rt, dirfd, name, flags | O_NOFOLLOW | O_NOCTTY,
+		       0600, DEADLINE_NEVER);
+	io_close(dir->rt, dirfd);
+	return fd;
+}
+
+int state_dir_set_aside(struct state_dir *dir, const char *name)
+{
+	char aside[NAME_MAX_LEN];
+	int dirfd = open_dir(dir, false);
+	int err;
+
+	if (dirfd < 0)
+		return dirfd;
+	snprintf(aside, sizeof(aside), "%s.damaged", name);
+	err = io_renameat(dir->rt, dirfd, name, dirfd, aside, DEADLINE_NEVER);
+	io_close(dir->rt, dirfd);
 	return err;
 }
 

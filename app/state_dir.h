@@ -76,6 +76,22 @@ ssize_t state_dir_read_path(struct rt *rt, const char *path, char *buf,
 int state_dir_write(struct state_dir *dir, const char *name, const void *data,
 		    size_t len);
 
+/* Opens the file `name`, which is made with mode 0600 when `flags` has O_CREAT
+ * (the directory too); links are not followed. A descriptor for io_close, or a
+ * negative errno, which is not logged. Parks. */
+int state_dir_open(struct state_dir *dir, const char *name, int flags);
+
+/* Replaces the file `name` as state_dir_write does, of any length and without
+ * logging, and gives a descriptor that appends to the new file. The data is
+ * borrowed; a caller that is cancelled on the way leaves the old file. Parks.
+ */
+int state_dir_replace(struct state_dir *dir, const char *name, const void *data,
+		      size_t len);
+
+/* Renames the file `name` to `name`.damaged, over an older one. 0 or a negative
+ * errno. Parks. */
+int state_dir_set_aside(struct state_dir *dir, const char *name);
+
 /* Removes the file `name`: 0, also when there is none. Parks. */
 int state_dir_remove(struct state_dir *dir, const char *name);
 

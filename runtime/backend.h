@@ -71,10 +71,13 @@ struct op {
 		short events; /* OP_POLL */
 	} u;
 
-	int32_t res; /* a count, a descriptor, events, or -errno */
-	bool sent;   /* OP_EXCHANGE: the sending half is complete */
-	bool blocks; /* OP_WRITE: the file may block whoever writes, although
-		      * it was polled first, as terminals do */
+	int32_t res;  /* a count, a descriptor, events, or -errno */
+	bool sent;    /* OP_EXCHANGE: the sending half is complete */
+	bool blocks;  /* OP_WRITE: the file may block whoever writes, although
+		       * it was polled first, as terminals do */
+	bool patient; /* OP_RECV, OP_EXCHANGE: may be reported so much later
+		       * that others of the kind are reported with it
+		       * (TASK_PATIENCE_US); a backend need not */
 	void (*done)(struct op *op);
 
 	/* The backend's own. */

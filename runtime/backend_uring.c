@@ -36,6 +36,7 @@
 #include "runtime/backend_kernel.h"
 #include "runtime/rt.h"
 #include "runtime/san.h"
+#include "runtime/task.h"
 #include "runtime/uring_prep.h"
 #include "runtime/uring_setup.h"
 
@@ -66,8 +67,11 @@ struct uring {
 	uint32_t inflight;
 	unsigned enter_flags; /* of every enter */
 	bool linked_exchange;
-	bool absolute;	 /* waits take an absolute time … */
-	bool boot_clock; /* … on CLOCK_BOOTTIME */
+	bool absolute;	       /* waits take an absolute time … */
+	bool boot_clock;       /* … on CLOCK_BOOTTIME */
+	bool min_wait;	       /* waits can be for several for a while */
+	uint32_t patient;      /* operations in flight that can wait … */
+	int64_t patient_until; /* … for each other until then, MONOTONIC */
 
 	/* Completions taken while entries were being made, oldest first. */
 	struct arrival *aside;
@@ -103,14 +107,15 @@ static unsigned publish(struct io_uring *ring)
 	return sq->sqe_tail - __atomic_load_n(sq->khead, __ATOMIC_ACQUIRE);
 }
 
-/* One io_uring_enter: submits everything and waits for `want` completions
- * until `ts` (NULL: no end) passed. Interruptions and a full completion
- * queue are for the caller's next turn. */
-static void enter(struct uring *u, unsigned want,
-		  const struct __kernel_timespec *ts)
+/* One io_uring_enter: submits everything and waits for `want` completions, but
+ * when `min_us` have passed for one, until `ts` (NULL: no end) passed.
+ * Interruptions and a full completion queue are for the caller's next turn. */
+static void enter_min(struct uring *u, unsigned want, uint32_t min_us,
+		      const struct __kernel_timespec *ts)
 {
 	struct io_uring_getevents_arg arg = {
 		.sigmask_sz = _NSIG / 8,
+		.pad = min_us, /* min_wait_usec in newer headers */
 		.ts = (uint64_t)(uintptr_t)ts,
 	};
 	unsigned flags = u->enter_flags | IORING_ENTER_GETEVENTS |
@@ -128,6 +133,12 @@ static void enter(struct uring *u, unsigned want,
 	    res == -EAGAIN)
 		return;
 	fatal("io_uring_enter", res);
+}
+
+static void enter(struct uring *u, unsigned want,
+		  const struct __kernel_timespec *ts)
+{
+	enter_min(u, want, 0, ts);
 }
 
 /* Takes the oldest completion off the ring, if there is one. */
@@ -239,6 +250,11 @@ static void uring_submit(struct backend *backend, struct op *op)
 
 	u->inflight++;
 	backend->counters->ops++;
+	if (op->patient) {
+		u->patient++;
+		u->patient_until = kernel_clock(CLOCK_MONOTONIC) +
+				   TASK_PATIENCE_US * INT64_C(1000);
+	}
 	queue(u, op);
 }
 
@@ -321,6 +337,8 @@ static void complete(struct uring *u, uint64_t user_data, int32_t res)
 	if (op->owed > 0)
 		return;
 	u->inflight--;
+	if (op->patient)
+		u->patient--;
 	op->state = OP_DONE;
 	tell_checkers(op);
 	op->done(op);
@@ -409,6 +427,18 @@ static int64_t wake_time(struct uring *u, const int64_t latest[CLOCK_ID_COUNT])
 	return as_boot < boot ? as_boot : boot;
 }
 
+/* For how many microseconds a wait may be for all patient operations; 0: it is
+ * for the first completion. */
+static uint32_t patience(const struct uring *u)
+{
+	int64_t left;
+
+	if (u->patient < 2 || !u->min_wait)
+		return 0;
+	left = u->patient_until - kernel_clock(CLOCK_MONOTONIC);
+	return left > 0 ? (uint32_t)(left / 1000) : 0;
+}
+
 static void uring_wait(struct backend *backend,
 		       const int64_t latest[CLOCK_ID_COUNT])
 {
@@ -429,10 +459,14 @@ static void uring_wait(struct backend *backend,
 		ts.tv_nsec = at % CLOCK_NS_PER_S;
 		until = &ts;
 	}
-	if (want)
-		enter(u, 1, until);
-	else if (u->ring.sq.sqe_tail != *u->ring.sq.khead || kernel_has_work(u))
+	if (want) {
+		uint32_t min_us = patience(u);
+
+		enter_min(u, min_us ? u->patient : 1, min_us, until);
+	} else if (u->ring.sq.sqe_tail != *u->ring.sq.khead ||
+		   kernel_has_work(u)) {
 		enter(u, 0, NULL);
+	}
 	drain(u);
 }
 
@@ -493,6 +527,7 @@ static void find_features(struct uring *u, const struct rt_options *options)
 		u->boot_clock = false;
 	}
 	u->absolute = recent;
+	u->min_wait = recent;
 	u->linked_exchange = recent && ring->features & IORING_FEAT_CQE_SKIP;
 	if (io_uring_register_ring_fd(ring) == 1)
 		u->enter_flags |= IORING_ENTER_REGISTERED_RING;

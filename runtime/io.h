@@ -36,7 +36,9 @@ struct rt;
  */
 #define IO_COUNT_MAX (1u << 30)
 
-/* read(2)/write(2) at the file's own position. write may be short. */
+/* read(2)/write(2) at the file's own position. write may be short. After a
+ * short write to a plain file (a full disk) io_uring may leave the position
+ * where it was, so files that must be right are opened with O_APPEND. */
 ssize_t io_read(struct rt *rt, int fd, void *buf, size_t len,
 		struct deadline deadline);
 ssize_t io_write(struct rt *rt, int fd, const void *buf, size_t len,

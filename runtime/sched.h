@@ -46,6 +46,7 @@ struct task {
 	enum task_state state;
 	enum task_stack stack;
 	bool shielded; /* parked where cancellation does not reach */
+	bool patient;  /* task_patient */
 	const char *name;
 	task_fn fn;
 	void *arg;

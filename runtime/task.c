@@ -266,6 +266,11 @@ int task_cancelled(struct rt *rt)
 	return rt->current->scope->reason;
 }
 
+void task_patient(struct rt *rt, bool patient)
+{
+	rt->current->patient = patient;
+}
+
 const char *task_name(struct rt *rt)
 {
 	return rt->current->name;

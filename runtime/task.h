@@ -60,6 +60,12 @@ int task_sleep(struct rt *rt, struct deadline until);
 /* 0, or the reason (-ECANCELED, -ETIMEDOUT) why this task must end. */
 int task_cancelled(struct rt *rt);
 
+/* Whether the current task is in no hurry: it then learns of answers from the
+ * network up to TASK_PATIENCE_US after they came, so that those of several such
+ * tasks wake the process once. Off for a new task. Does not park. */
+#define TASK_PATIENCE_US 2000
+void task_patient(struct rt *rt, bool patient);
+
 /* The name of the task that runs now. */
 const char *task_name(struct rt *rt);
 
