@@ -81,6 +81,8 @@ struct op {
 	void (*done)(struct op *op);
 
 	/* The backend's own. */
+	struct op *next;
+	uint32_t want; /* poll events that it waits for */
 	enum op_state state;
 	uint32_t progress; /* OP_EXCHANGE: bytes sent so far */
 	uint8_t owed;	   /* completions the kernel still owes for it */
@@ -148,7 +150,11 @@ struct backend {
 /* io_uring, by liburing. 0 with *out set, or -errno from setting up. */
 int backend_uring_new(struct backend **out, const struct rt_options *options,
 		      struct rt_counters *counters);
-/* One sentence for a person on why setting up failed with `err`. */
+/* epoll(7), with a thread for the work on files: for kernels and containers
+ * that refuse io_uring. 0 with *out set, or -errno. */
+int backend_epoll_new(struct backend **out, const struct rt_options *options,
+		      struct rt_counters *counters);
+/* One sentence for a person on why setting up io_uring failed with `err`. */
 const char *backend_uring_refusal(int err, char *buf, size_t cap);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/context.h"
 #include "runtime/sched.h"
@@ -13,6 +14,34 @@ static const size_t stack_sizes[TASK_STACK_COUNT] = {
 	[TASK_STACK_NORMAL] = (size_t)64 * 1024 * SAN_STACK_FACTOR,
 	[TASK_STACK_LARGE] = (size_t)256 * 1024 * SAN_STACK_FACTOR,
 };
+
+static enum rt_backend wanted_backend(const struct rt_options *options)
+{
+	const char *text = getenv(RT_BACKEND_VARIABLE);
+
+	if (options->backend != RT_BACKEND_AUTO || !text)
+		return options->backend;
+	if (strcmp(text, "epoll") == 0)
+		return RT_BACKEND_EPOLL;
+	return strcmp(text, "uring") == 0 ? RT_BACKEND_URING : RT_BACKEND_AUTO;
+}
+
+/* Containers refuse io_uring in many ways, and a small limit of locked memory
+ * is one of them; a lack of descriptors is no refusal. */
+static int choose_backend(struct rt *rt, const struct rt_options *options)
+{
+	enum rt_backend wanted = wanted_backend(options);
+	int err = 0;
+
+	if (wanted != RT_BACKEND_EPOLL) {
+		err = backend_uring_new(&rt->backend, options, &rt->counters);
+		if (!err || wanted == RT_BACKEND_URING || err == -EMFILE ||
+		    err == -ENFILE)
+			return err;
+	}
+	rt->uring_err = err;
+	return backend_epoll_new(&rt->backend, options, &rt->counters);
+}
 
 int rt_new(struct rt **out, const struct rt_options *options)
 {
@@ -27,7 +56,7 @@ int rt_new(struct rt **out, const struct rt_options *options)
 		stack_pool_init(&rt->stacks[i], stack_sizes[i], rt->max_tasks,
 				options->mprotect_guards);
 	rt->budget = SCHED_BUDGET;
-	int err = backend_uring_new(&rt->backend, options, &rt->counters);
+	int err = choose_backend(rt, options);
 	if (err) {
 		free(rt);
 		return err;
@@ -95,6 +124,13 @@ void rt_free(struct rt *rt)
 const char *rt_backend_name(const struct rt *rt)
 {
 	return rt->backend->ops->name;
+}
+
+const char *rt_backend_reason(const struct rt *rt, char *buf, size_t cap)
+{
+	if (!rt->uring_err)
+		return "";
+	return backend_uring_refusal(rt->uring_err, buf, cap);
 }
 
 const struct rt_counters *rt_counters(const struct rt *rt)

@@ -28,8 +28,20 @@
 struct rt;
 struct scope;
 
+/* Which backend does the I/O. */
+enum rt_backend {
+	/* What RT_BACKEND_VARIABLE says (auto, uring or epoll), which counts as
+	 * auto when it says anything else: io_uring where the kernel lets it be
+	 * set up and a first operation goes through it, else epoll. */
+	RT_BACKEND_AUTO,
+	RT_BACKEND_URING,
+	RT_BACKEND_EPOLL,
+};
+#define RT_BACKEND_VARIABLE "MOLECULE_IO_BACKEND"
+
 /* All-zero options are the defaults. */
 struct rt_options {
+	enum rt_backend backend;
 	/* Tasks alive at once, RT_STACKS_DEFAULT when 0. */
 	uint32_t max_tasks;
 	/* Submission queue entries, RT_RING_DEFAULT when 0. */
@@ -76,8 +88,13 @@ int rt_run(struct rt *rt, const char *name, int (*fn)(struct rt *rt, void *arg),
  * that belong to no task (watches) must be stopped before. */
 void rt_free(struct rt *rt);
 
-/* "io_uring", … : which backend runs; for messages, not for decisions. */
+/* "io_uring" or "epoll": which backend runs; for messages, not for decisions.
+ */
 const char *rt_backend_name(const struct rt *rt);
+
+/* Why that is not io_uring, as a sentence in buf, which it returns; "" when it
+ * is, or when epoll was asked for. */
+const char *rt_backend_reason(const struct rt *rt, char *buf, size_t cap);
 
 const struct rt_counters *rt_counters(const struct rt *rt);
 

@@ -58,6 +58,7 @@ struct task {
 
 struct rt {
 	struct backend *backend;
+	int uring_err; /* why it is not io_uring, 0: it is, or need not be */
 	struct task *current;
 	struct task *ready_first, *ready_last;
 	uint32_t budget;

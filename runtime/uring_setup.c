@@ -8,7 +8,7 @@
 
 #define RING_SMALLEST 8u
 #define CQ_FACTOR 4u	 /* completions per submission entry */
-#define SETUP_TRIES 40	 /* at the smallest size, while memory is short … */
+#define SETUP_TRIES 10	 /* at the smallest size, while memory is short … */
 #define SETUP_PAUSE_MS 5 /* … this long after each */
 
 /* The best set of flags that the kernel accepts, for `entries`. */

@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 static const char *const passed_on[] = { "ASAN_OPTIONS", "UBSAN_OPTIONS",
-					 "LSAN_OPTIONS", "PATH" };
+					 "LSAN_OPTIONS", "PATH",
+					 "MOLECULE_IO_BACKEND" };
 
 static void drop_env(struct rig *rig, const char *name)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A system that refuses what the programs need: io_uring, descriptors,
- * memory. They say so in one clear line, and end, or get along.
+ * A system that refuses what the programs would like: io_uring, descriptors,
+ * memory. They get along without a word, or say so in one clear line, and end.
  *
  * To put a program into such a system this one starts itself with what is to
  * be refused as its first argument, refuses it, and becomes the program.
@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,8 @@ static int become(const char *refused, char *const *argv)
 		err = refuse_call(SYS_io_uring_setup, EPERM);
 	else if (!strcmp(refused, "io_uring-ENOSYS"))
 		err = refuse_call(SYS_io_uring_setup, ENOSYS);
+	else if (!strcmp(refused, "io_uring-EOPNOTSUPP"))
+		err = refuse_call(SYS_io_uring_setup, EOPNOTSUPP);
 	else if (!strcmp(refused, "io_uring_enter"))
 		err = refuse_call(SYS_io_uring_enter, EPERM);
 	else if (!strcmp(refused, "descriptors"))
@@ -89,24 +92,65 @@ static const char *program(const char *variable)
 	return exe;
 }
 
-static void without_io_uring_it_says_so(void **state)
+static const char *const io_uring_ways[] = { "io_uring-EPERM",
+					     "io_uring-ENOSYS",
+					     "io_uring-EOPNOTSUPP",
+					     "io_uring_enter" };
+#define WAYS (sizeof(io_uring_ways) / sizeof(*io_uring_ways))
+
+/* As in a container: nothing is different, and nothing is said. */
+static void without_io_uring_it_serves(void **state)
 {
-	static const char *const ways[] = { "io_uring-EPERM", "io_uring-ENOSYS",
-					    "io_uring_enter" };
-	static const char *const programs[] = { "MOLECULE_MCP",
-						"MOLECULE_PLATFORM" };
 	struct rig *rig = *state;
 
-	for (int i = 0; i < 6; i++) {
-		struct child *c = start_without(
-			rig, ways[i % 3], program(programs[i / 3]), i / 3 == 1);
-		const char *err;
+	rig_env(rig, "MOLECULE_IO_BACKEND", NULL);
+	for (size_t i = 0; i < WAYS; i++) {
+		struct child *c = start_without(rig, io_uring_ways[i],
+						program("MOLECULE_MCP"), false);
+
+		mcp_hello(c);
+		fake_expect(rig->fake, "POST", REGISTER, (int)i);
+		child_close_stdin(c);
+		assert_int_equal(child_wait(c, BOUND_MS), 0);
+		assert_string_equal(child_stderr(c), "");
+	}
+}
+
+static void without_io_uring_the_platform_serves(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_env(rig, "MOLECULE_IO_BACKEND", NULL);
+	for (size_t i = 0; i < WAYS; i++) {
+		struct child *c = start_without(rig, io_uring_ways[i],
+						program("MOLECULE_PLATFORM"),
+						true);
+
+		for (int ms = 0; ms < BOUND_MS; ms += 10) {
+			if (strstr(child_stdout(c), "http://127.0.0.1:"))
+				break;
+			usleep(10000);
+		}
+		assert_non_null(strstr(child_stdout(c), "http://127.0.0.1:"));
+		child_signal(c, SIGTERM);
+		assert_int_equal(child_wait(c, BOUND_MS), 0);
+	}
+}
+
+/* Asked for by name it is not replaced. */
+static void io_uring_alone_says_that_it_is_refused(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_env(rig, "MOLECULE_IO_BACKEND", "uring");
+	for (size_t i = 0; i < WAYS; i++) {
+		struct child *c = start_without(rig, io_uring_ways[i],
+						program("MOLECULE_MCP"), false);
 
 		if (child_wait(c, BOUND_MS) != 1)
 			child_fail(c, "it should exit with 1");
-		err = child_stderr(c);
-		assert_int_equal(lines_with(err, ""), 1);
-		assert_non_null(strstr(err, "io_uring"));
+		assert_int_equal(lines_with(child_stderr(c), ""), 1);
+		assert_non_null(strstr(child_stderr(c), "io_uring"));
 		assert_string_equal(child_stdout(c), "");
 	}
 }
@@ -169,7 +213,9 @@ static void without_disk_it_lives_on(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(without_io_uring_it_says_so),
+		TEST(without_io_uring_it_serves),
+		TEST(without_io_uring_the_platform_serves),
+		TEST(io_uring_alone_says_that_it_is_refused),
 		TEST(without_descriptors_it_says_so),
 		TEST(without_memory_it_says_so),
 		TEST(without_disk_it_lives_on),
