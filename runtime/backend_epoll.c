@@ -371,16 +371,12 @@ static void on_events(struct epoll *e, int fd, uint32_t events)
 		else
 			finish(e, op, res);
 	}
-	if (!state->ours) {
-		update(e, fd, state);
-	} else if (!matched) {
+	if (state->ours && !matched) {
 		/* Nobody wants to know: or it would be told again and again. */
 		control(e, EPOLL_CTL_DEL, fd, 0);
 		state->mask = 0;
-		update(e, fd, state);
-	} else if (wanted(state) & ~state->mask) {
-		update(e, fd, state);
 	}
+	update(e, fd, state);
 }
 
 static void take_from_worker(struct epoll *e)

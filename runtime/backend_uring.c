@@ -250,8 +250,11 @@ static void uring_submit(struct backend *backend, struct op *op)
 
 	u->inflight++;
 	backend->counters->ops++;
-	if (op->patient) {
+	if (op->patient)
 		u->patient++;
+	/* A request is answered soon; what is only listened for may come at any
+	 * time, and is no reason to begin waiting for others. */
+	if (op->patient && op->code == OP_EXCHANGE) {
 		u->patient_until = kernel_clock(CLOCK_MONOTONIC) +
 				   TASK_PATIENCE_US * INT64_C(1000);
 	}
