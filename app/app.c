@@ -5,12 +5,18 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "app/inbox.h"
 #include "app/mcp_server.h"
+#include "app/peers.h"
+#include "app/policy.h"
+#include "app/report.h"
+#include "app/turns.h"
+#include "app/uploads.h"
 #include "net/pool.h"
 #include "net/resolve.h"
 #include "runtime/io.h"
@@ -19,6 +25,9 @@
 
 /* The process is ended by force so long after a stop began. */
 #define LAST_RESORT_MS (APP_STOP_MS - 50)
+/* Descriptors that are needed anyhow, and for each workspace. */
+#define FILES_BASE 256u
+#define FILES_EACH 4u
 
 void app_stop(struct app *app, int exit_code)
 {
@@ -28,9 +37,8 @@ void app_stop(struct app *app, int exit_code)
 	event_set(&app->stop);
 }
 
-static void on_rejected(void *arg, int status)
+static void on_all_rejected(void *arg)
 {
-	(void)status;
 	app_stop(arg, APP_EXIT_REJECTED);
 }
 
@@ -63,8 +71,7 @@ static void on_client_ready(void *arg)
 {
 	struct app *app = arg;
 
-	if (app->inbox != NULL)
-		receiver_begin(&app->receiver);
+	fleet_begin(&app->fleet);
 	task_spawn(&app->services, "clean", TASK_STACK_SMALL, clean_task, app);
 }
 
@@ -72,11 +79,14 @@ static void signal_task(struct rt *rt, void *arg)
 {
 	struct app *app = arg;
 	struct signalfd_siginfo info;
-	ssize_t n = io_read(rt, app->signal_fd, &info, sizeof(info),
-			    DEADLINE_NEVER);
 
-	if (n == (ssize_t)sizeof(info))
-		app_stop(app, APP_EXIT_OK);
+	while (io_read(rt, app->signal_fd, &info, sizeof(info),
+		       DEADLINE_NEVER) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGUSR1)
+			report_tell(rt, &app->log, &app->fleet);
+		else
+			app_stop(app, APP_EXIT_OK);
+	}
 }
 
 /* Looks at the token where a file holds it: what is wrong with it becomes
@@ -84,45 +94,68 @@ static void signal_task(struct rt *rt, void *arg)
 static void check_token(struct app *app)
 {
 	struct config *config = &app->config;
+	struct token_source source = { .file = config->token_file,
+				       .state = &app->state };
 	char text[TOKEN_NAME_MAX + 128];
 	struct token token;
 	int err;
 
-	if (config->token != NULL)
+	if (config->token != NULL || config->list != NULL)
 		return;
-	err = token_get(&app->who.token, &token);
+	err = token_get(&source, &token);
 	token_release(&token);
-	if (err == -ENOENT && token_source_kind(&app->who.token) == TOKEN_STATE)
+	if (err == -ENOENT && token_source_kind(&source) == TOKEN_STATE)
 		config->missing |= CONFIG_MISSING_TOKEN;
 	else if (err < 0)
-		config_add_invalid(config, "%s",
-				   token_problem(&app->who.token, err, text,
-						 sizeof(text)));
+		config_add_invalid(
+			config, "%s",
+			token_problem(&source, err, text, sizeof(text)));
 }
 
-static void set_identity(struct app *app)
+/* Reads the list of workspaces where a file holds it, in the same way. 0 or
+ * -ENOMEM. */
+static int read_list(struct app *app)
 {
+	static const char variable[] = "MOLECULE_WORKSPACES_FILE";
 	struct config *config = &app->config;
+	const char *path = config->workspaces_file;
+	char *text;
+	ssize_t n;
+	int err = 0;
 
-	state_dir_init(&app->state, app->rt, &app->log, config->configs_dir,
-		       config->home);
-	app->who = (struct identity){
-		.workspace_id = config->workspace_id,
-		.origin = config->platform_text,
-		.url = config->platform,
-		.token = { .value = config->token,
-			   .file = config->token_file,
-			   .state = &app->state },
-	};
+	if (path == NULL)
+		return 0;
+	n = state_dir_read_secret(app->rt, path, APP_LIST_MAX, &text);
+	if (n >= 0)
+		err = config_read_list(config, variable, text, (size_t)n);
+	else if (n == -EPERM)
+		config_add_invalid(config,
+				   "%s: others than its owner can read %s, "
+				   "which holds tokens: chmod 600 it",
+				   variable, path);
+	else
+		config_add_invalid(config, "%s: cannot read %s: %s", variable,
+				   path,
+				   n == -ENOTSUP ? "it is not a regular file"
+				   : n == -EFBIG ? "it is too large"
+						 : strerrordesc_np((int)-n));
+	if (n >= 0)
+		explicit_bzero(text, (size_t)n);
+	free(text);
+	return err;
 }
 
-static void tell_config(struct app *app)
+/* Says why there is no start: the exit code. */
+static int refuse_config(struct app *app, int err)
 {
-	char *text = config_report(&app->config);
+	char *text = err == 0 ? config_report(&app->config) : NULL;
 
 	if (text != NULL)
 		log_plain(&app->log, text);
+	else
+		log_error(&app->log, "molecule-mcp: out of memory");
 	free(text);
+	return err == 0 ? APP_EXIT_CONFIG : APP_EXIT_RUNTIME;
 }
 
 static int start_network(struct app *app)
@@ -161,20 +194,61 @@ static int start_mcp(struct app *app)
 	return err == 0 ? mcp_server_start(app->mcp) : err;
 }
 
-/* The parts that other parts point to; no task runs yet. */
-static int make_parts(struct app *app)
+static int make_fleet(struct app *app)
 {
-	struct workspace_deps deps = {
+	struct fleet_options options = {
+		.deps = { .rt = app->rt,
+			  .log = &app->log,
+			  .config = &app->config,
+			  .client = &app->client,
+			  .state = &app->state,
+			  .greeted = &app->greeted,
+			  .peers = app->tools.peers,
+			  .uploads = app->tools.uploads },
+		.inbox = app->inbox,
+		.all_rejected = on_all_rejected,
+		.arg = app,
+	};
+
+	return fleet_init(&app->fleet, &options);
+}
+
+/* What tools need besides the inbox; and all that comes with one. */
+static int make_tools(struct app *app)
+{
+	struct tools *tools = &app->tools;
+	struct uploads_options uploads = {
+		.rt = app->rt,
+		.log = &app->log,
+		.client = &app->client,
+		.fleet = &app->fleet,
+		.inbox = app->inbox,
+		.state = &app->state,
+	};
+
+	*tools = (struct tools){
 		.rt = app->rt,
 		.log = &app->log,
 		.config = &app->config,
-		.who = &app->who,
+		.fleet = &app->fleet,
+		.inbox = app->inbox,
 		.client = &app->client,
-		.state = &app->state,
-		.greeted = &app->greeted,
-		.rejected = on_rejected,
-		.arg = app,
+		.peers = peers_new(app->rt, &app->client),
+		.policy =
+			policy_new(app->rt, &app->log, app->config.config_path),
 	};
+	if (tools->peers == NULL || tools->policy == NULL)
+		return -ENOMEM;
+	if (app->inbox == NULL)
+		return 0;
+	tools->uploads = uploads_new(&uploads);
+	tools->turns = turns_new(app->rt, app->inbox);
+	return tools->uploads != NULL && tools->turns != NULL ? 0 : -ENOMEM;
+}
+
+/* The parts that other parts point to; no task runs yet. */
+static int make_parts(struct app *app)
+{
 	int err = start_network(app);
 
 	if (err < 0)
@@ -184,32 +258,32 @@ static int make_parts(struct app *app)
 		if (app->inbox == NULL)
 			return -ENOMEM;
 	}
-	workspace_init(&app->workspace, &deps);
-	receiver_init(&app->receiver, &deps, app->inbox,
-		      app->workspace.started_ns);
-	app->tools = (struct tools){
-		.rt = app->rt,
-		.log = &app->log,
-		.inbox = app->inbox,
-		.client = &app->client,
-		.identity = &app->who,
-		.workspace = &app->workspace,
-	};
-	return 0;
+	err = make_tools(app);
+	return err == 0 ? make_fleet(app) : err;
+}
+
+/* Each workspace has files open: its lock, later its journal; and there are
+ * connections. */
+static void raise_file_limit(size_t workspaces)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+	    limit.rlim_cur >= FILES_BASE + FILES_EACH * workspaces)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static int start_services(struct app *app)
 {
 	int err = 0;
 
+	raise_file_limit(app->fleet.count);
 	if (app->signal_fd >= 0)
 		err = task_spawn(&app->services, "signals", TASK_STACK_SMALL,
 				 signal_task, app);
-	if (err == 0 && app->config.heartbeat)
-		err = workspace_start(&app->workspace, &app->services);
-	if (err == 0 && app->inbox != NULL)
-		err = receiver_start(&app->receiver, &app->services);
-	return err;
+	return err == 0 ? fleet_start(&app->fleet, &app->services) : err;
 }
 
 static int start(struct app *app)
@@ -267,8 +341,10 @@ static void set_last_resort(int exit_code, int ms)
 static void release(struct app *app)
 {
 	mcp_server_free(app->mcp);
-	workspace_fini(&app->workspace);
-	receiver_fini(&app->receiver);
+	turns_free(app->tools.turns);
+	uploads_free(app->tools.uploads);
+	peers_free(app->tools.peers);
+	policy_free(app->tools.policy);
 	platform_client_fini(&app->client);
 	if (app->pool != NULL)
 		pool_free(app->pool);
@@ -289,6 +365,8 @@ static void stop(struct app *app)
 	scope_close(&app->services);
 	release(app);
 	state_dir_stop(&app->state, deadline_in_ms(rt, APP_STATE_MS));
+	/* Now that all is on disk another process may go on. */
+	fleet_fini(&app->fleet);
 	log_stop(&app->log, deadline_in_ms(rt, APP_LOG_MS));
 	set_last_resort(app->exit_code, 0);
 }
@@ -296,16 +374,18 @@ static void stop(struct app *app)
 int app_run(struct rt *rt, void *arg)
 {
 	struct app *app = arg;
+	int err;
 
 	app->rt = rt;
 	event_init(rt, &app->stop);
 	event_init(rt, &app->greeted);
-	set_identity(app);
+	state_dir_init(&app->state, rt, &app->log, app->config.configs_dir,
+		       app->config.home);
+	err = read_list(app);
 	check_token(app);
-	if (!config_usable(&app->config)) {
+	if (err < 0 || !config_usable(&app->config)) {
 		state_dir_stop(&app->state, DEADLINE_NOW);
-		tell_config(app);
-		return APP_EXIT_CONFIG;
+		return refuse_config(app, err);
 	}
 	log_start(&app->log, rt);
 	scope_open(rt, &app->services, DEADLINE_NEVER);

@@ -8,7 +8,8 @@
  * answers while registration runs beside it.
  *
  * A stop comes from the host (end of stdin, a stdout that nobody reads), from
- * SIGTERM or SIGINT, or from a registration that was refused. Then reading
+ * SIGTERM or SIGINT, or when the registration of every workspace was refused.
+ * Then reading
  * ends, waits are cancelled, other tool calls may finish for APP_GRACE_MS,
  * answers are flushed, requests are cancelled, file writes are completed, the
  * log is emptied. Each step is bounded; the sum stays below APP_STOP_MS.
@@ -20,13 +21,11 @@
 #include <stdint.h>
 
 #include "app/config.h"
-#include "app/identity.h"
+#include "app/fleet.h"
 #include "app/log.h"
 #include "app/platform_client.h"
-#include "app/receiver.h"
 #include "app/state_dir.h"
 #include "app/tools.h"
-#include "app/workspace.h"
 #include "net/trust.h"
 #include "runtime/event.h"
 #include "runtime/scope.h"
@@ -40,32 +39,31 @@ struct rt;
 #define APP_EXIT_OK 0
 #define APP_EXIT_RUNTIME 1  /* the system refuses what the program needs */
 #define APP_EXIT_CONFIG 2   /* environment missing or not usable */
-#define APP_EXIT_REJECTED 3 /* registration answered 401 or 403 */
+#define APP_EXIT_REJECTED 3 /* every registration answered 401 or 403 */
 
 #define APP_GRACE_MS 1000 /* for tool calls under way at a stop */
 #define APP_STATE_MS 150  /* for file writes under way after that */
 #define APP_LOG_MS 50	  /* for what is left of the log */
 #define APP_STOP_MS 1500  /* all of it */
+#define APP_LIST_MAX (16u * 1024 * 1024) /* bytes of a list of workspaces */
 
 struct app {
 	struct rt *rt;
 	struct config config;
 	struct log log;
-	int signal_fd; /* SIGTERM, SIGINT; -1: none */
+	int signal_fd; /* those that ask for a stop, and SIGUSR1; -1: none */
 
 	struct state_dir state;
-	struct identity who;
 	struct resolver *resolver;
 	struct trust_options roots;
 	struct pool *pool;
 	struct platform_client client;
 	struct inbox *inbox; /* NULL: switched off */
 	struct tools tools;
-	struct workspace workspace;
-	struct receiver receiver;
+	struct fleet fleet;
 	struct mcp_server *mcp;
 
-	struct scope services; /* heartbeat, registration, polling, signals */
+	struct scope services; /* what the fleet does, signals */
 	struct event greeted;  /* the host has had its first answer */
 	struct event stop;
 	int exit_code;

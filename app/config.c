@@ -2,32 +2,26 @@
 #include "app/config.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "app/config_reader.h"
 #include "app/token.h"
 
 #define SPACES " \t\r\n\v\f"
 
-/* Where the values come from, while reading. */
-struct reader {
-	struct config *config;
-	config_env_fn env;
-	void *arg;
-	int err;
-};
-
-static void add_note(char *notes[], size_t *count, const char *format,
+static bool add_note(char *notes[], size_t *count, const char *format,
 		     va_list args)
 {
 	char *note;
 
-	if (*count < CONFIG_NOTES_MAX && vasprintf(&note, format, args) >= 0)
-		notes[(*count)++] = note;
+	if (*count >= CONFIG_NOTES_MAX || vasprintf(&note, format, args) < 0)
+		return false;
+	notes[(*count)++] = note;
+	return true;
 }
 
 void config_add_invalid(struct config *config, const char *format, ...)
@@ -35,12 +29,12 @@ void config_add_invalid(struct config *config, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	add_note(config->invalid, &config->invalid_count, format, args);
+	if (!add_note(config->invalid, &config->invalid_count, format, args))
+		config->invalid_more++;
 	va_end(args);
 }
 
-__attribute__((format(printf, 2, 3))) static void
-add_warning(struct config *config, const char *format, ...)
+void config_add_warning(struct config *config, const char *format, ...)
 {
 	va_list args;
 
@@ -49,8 +43,7 @@ add_warning(struct config *config, const char *format, ...)
 	va_end(args);
 }
 
-/* A trimmed copy of the variable, NULL when blank. */
-static char *take(struct reader *reader, const char *name)
+char *config_take(struct config_reader *reader, const char *name)
 {
 	const char *value = reader->env(reader->arg, name);
 	size_t len;
@@ -112,8 +105,7 @@ static bool is_unexpanded(const char *value)
 	return len > 3 && strncmp(value, "${", 2) == 0 && value[len - 1] == '}';
 }
 
-/* Reports an unexpanded reference; true when there was one. */
-static bool refuse_unexpanded(struct config *config, const char *name,
+bool config_refuse_unexpanded(struct config *config, const char *name,
 			      const char *value)
 {
 	if (!is_unexpanded(value))
@@ -127,15 +119,15 @@ static bool refuse_unexpanded(struct config *config, const char *name,
 	return true;
 }
 
-static void read_id(struct reader *reader)
+static void read_id(struct config_reader *reader)
 {
 	struct config *config = reader->config;
 
-	config->workspace_id = take(reader, "WORKSPACE_ID");
+	config->workspace_id = config_take(reader, "WORKSPACE_ID");
 	if (config->workspace_id == NULL)
 		config->missing |= CONFIG_MISSING_ID;
-	else if (!refuse_unexpanded(config, "WORKSPACE_ID",
-				    config->workspace_id) &&
+	else if (!config_refuse_unexpanded(config, "WORKSPACE_ID",
+					   config->workspace_id) &&
 		 !config_id_valid(config->workspace_id))
 		config_add_invalid(
 			config,
@@ -145,68 +137,75 @@ static void read_id(struct reader *reader)
 			CONFIG_ID_MAX);
 }
 
-/* What there is to say on proxies, for a platform whose address is usable. */
-static void check_proxies(struct reader *reader)
+bool config_read_address(struct config *config, const char *name, char *text,
+			 struct url *url)
 {
-	struct config *config = reader->config;
-	const struct url *url = &config->platform;
+	const char *why = "";
+	size_t len = strlen(text);
+
+	if (config_refuse_unexpanded(config, name, text))
+		return false;
+	while (len > 0 && text[len - 1] == '/')
+		text[--len] = '\0';
+	if (url_parse(url, text, &why) == 0)
+		return true;
+	config_add_invalid(config, "%s: the address is not usable: %s", name,
+			   why);
+	return false;
+}
+
+bool config_check_proxies(struct config *config, const char *name,
+			  const struct url *url, const char *value)
+{
 	const struct proxy *proxy = proxy_for(&config->proxies, url);
 	const char *unused = proxy_unused(&config->proxies, url);
-	const char *value;
 
 	if (unused != NULL)
-		add_warning(config,
-			    "%s is not used for an http:// PLATFORM_URL, since "
-			    "the proxy could read the token: the platform is "
-			    "connected to directly",
-			    unused);
+		config_add_warning(
+			config,
+			"%s is not used for an http:// %s, since the proxy "
+			"could read the token: the platform is connected to "
+			"directly",
+			unused, name);
 	if (proxy == NULL || proxy->fault == NULL)
-		return;
-	value = reader->env(reader->arg, proxy->variable);
-	if (value == NULL || !refuse_unexpanded(config, proxy->variable, value))
+		return unused == NULL;
+	if (value == NULL ||
+	    !config_refuse_unexpanded(config, proxy->variable, value))
 		config_add_invalid(config,
 				   "%s: the proxy's address is not usable: %s; "
 				   "write it as http://HOST:PORT, or name the "
 				   "platform's host in NO_PROXY",
 				   proxy->variable, proxy->fault);
+	return false;
 }
 
-static void read_platform(struct reader *reader)
+static void read_platform(struct config_reader *reader)
 {
+	static const char name[] = "PLATFORM_URL";
 	struct config *config = reader->config;
-	char *text = take(reader, "PLATFORM_URL");
-	const char *why = "";
-	size_t len;
+	const char *proxy = config->proxies.https.variable;
 
-	config->platform_text = text;
-	if (text == NULL) {
+	config->platform_text = config_take(reader, name);
+	if (config->platform_text == NULL)
 		config->missing |= CONFIG_MISSING_URL;
-		return;
-	}
-	if (refuse_unexpanded(config, "PLATFORM_URL", text))
-		return;
-	len = strlen(text);
-	while (len > 0 && text[len - 1] == '/')
-		text[--len] = '\0';
-	if (url_parse(&config->platform, text, &why) < 0)
-		config_add_invalid(config,
-				   "PLATFORM_URL: the address is not usable: "
-				   "%s",
-				   why);
-	else
-		check_proxies(reader);
+	else if (config_read_address(config, name, config->platform_text,
+				     &config->platform))
+		config_check_proxies(
+			config, name, &config->platform,
+			proxy != NULL ? reader->env(reader->arg, proxy) : NULL);
 }
 
-static void read_token(struct reader *reader)
+static void read_token(struct config_reader *reader)
 {
 	struct config *config = reader->config;
 	const char *problem;
 
-	config->token = take(reader, "MOLECULE_WORKSPACE_TOKEN");
-	config->token_file = take(reader, "MOLECULE_WORKSPACE_TOKEN_FILE");
+	config->token = config_take(reader, "MOLECULE_WORKSPACE_TOKEN");
+	config->token_file =
+		config_take(reader, "MOLECULE_WORKSPACE_TOKEN_FILE");
 	if (config->token == NULL ||
-	    refuse_unexpanded(config, "MOLECULE_WORKSPACE_TOKEN",
-			      config->token))
+	    config_refuse_unexpanded(config, "MOLECULE_WORKSPACE_TOKEN",
+				     config->token))
 		return;
 	problem = token_check(config->token);
 	if (problem != NULL)
@@ -217,132 +216,45 @@ static void read_token(struct reader *reader)
 			problem);
 }
 
-/* Text that goes into JSON must be UTF-8. */
-static char *take_text(struct reader *reader, const char *name)
-{
-	char *text = take(reader, name);
-	json_t *json;
-
-	if (text == NULL)
-		return NULL;
-	json = json_string(text);
-	if (json != NULL) {
-		json_decref(json);
-		return text;
-	}
-	add_warning(reader->config, "%s is not UTF-8 text and is ignored",
-		    name);
-	free(text);
-	return NULL;
-}
-
-static void read_agent(struct reader *reader)
+/* The one workspace, where there is no list. */
+static void read_single(struct config_reader *reader)
 {
 	struct config *config = reader->config;
 
-	config->agent_name = take_text(reader, "MOLECULE_AGENT_NAME");
-	config->agent_description =
-		take_text(reader, "MOLECULE_AGENT_DESCRIPTION");
-	config->agent_skills = take_text(reader, "MOLECULE_AGENT_SKILLS");
-	if (config->agent_name != NULL || config->workspace_id == NULL)
+	read_id(reader);
+	read_token(reader);
+	if (config->workspace_id == NULL || config->platform_text == NULL)
 		return;
-	if (asprintf(&config->agent_name, "molecule-mcp-%.8s",
-		     config->workspace_id) < 0) {
-		config->agent_name = NULL;
+	config->workspaces = calloc(1, sizeof(*config->workspaces));
+	if (config->workspaces == NULL) {
 		reader->err = -ENOMEM;
+		return;
 	}
-}
-
-/* Decimal seconds to milliseconds; -1 when `text` is anything else. */
-static int64_t parse_seconds(const char *text)
-{
-	int64_t ms = 0;
-	int digits = 0, scale = 100;
-
-	for (; *text >= '0' && *text <= '9'; text++, digits++) {
-		ms = ms * 10 + (*text - '0');
-		if (ms > CONFIG_INTERVAL_MAX_MS)
-			return -1;
-	}
-	ms *= 1000;
-	if (*text == '.')
-		for (text++; *text >= '0' && *text <= '9'; text++, digits++) {
-			ms += (int64_t)scale * (*text - '0');
-			scale /= 10;
-		}
-	return digits > 0 && *text == '\0' ? ms : -1;
-}
-
-static uint32_t read_interval(struct reader *reader, const char *name,
-			      uint32_t preset)
-{
-	char *text = take(reader, name);
-	int64_t ms;
-
-	if (text == NULL)
-		return preset;
-	ms = parse_seconds(text);
-	free(text);
-	if (ms >= CONFIG_INTERVAL_MIN_MS && ms <= CONFIG_INTERVAL_MAX_MS)
-		return (uint32_t)ms;
-	add_warning(reader->config,
-		    "%s is not a number of seconds from 0.1 to 3600; using %u",
-		    name, preset / 1000);
-	return preset;
-}
-
-/* An integer in an optional sign and digits; -1 when it is none. */
-static long parse_count(const char *text)
-{
-	long value = 0;
-
-	if (*text == '+')
-		text++;
-	if (*text == '\0')
-		return -1;
-	for (; *text >= '0' && *text <= '9'; text++)
-		if (value < 1000000)
-			value = value * 10 + (*text - '0');
-	return *text == '\0' ? value : -1;
-}
-
-static int read_poll_timeout(struct reader *reader)
-{
-	char *text = take(reader, "MOLECULE_MCP_POLL_TIMEOUT_SECS");
-	long value = text != NULL ? parse_count(text) : -1;
-
-	free(text);
-	if (value < 0)
-		return CONFIG_POLL_TIMEOUT_SECS;
-	if (value > CONFIG_POLL_TIMEOUT_MAX_SECS)
-		return CONFIG_POLL_TIMEOUT_MAX_SECS;
-	return (int)value;
+	config->workspaces[0] = (struct config_workspace){
+		.id = config->workspace_id,
+		.token = config->token,
+		.platform_text = config->platform_text,
+		.platform = &config->platform,
+	};
+	config->workspace_count = 1;
 }
 
 int config_read(struct config *config, config_env_fn env, void *arg)
 {
-	struct reader reader = { .config = config, .env = env, .arg = arg };
+	struct config_reader reader = { .config = config,
+					.env = env,
+					.arg = arg };
 
 	*config = (struct config){ 0 };
 	reader.err = proxy_read(&config->proxies, env, arg);
-	read_id(&reader);
 	read_platform(&reader);
-	read_token(&reader);
-	read_agent(&reader);
-	config->configs_dir = take(&reader, "CONFIGS_DIR");
-	config->home = take(&reader, "HOME");
-	config->ca_file = take(&reader, "SSL_CERT_FILE");
-	config->ca_dir = take(&reader, "SSL_CERT_DIR");
-	config->verbose = config_switch(env(arg, "MOLECULE_MCP_VERBOSE"));
-	config->heartbeat =
-		!config_switch(env(arg, "MOLECULE_MCP_DISABLE_HEARTBEAT"));
-	config->inbox = !config_switch(env(arg, "MOLECULE_MCP_DISABLE_INBOX"));
-	config->poll_timeout_secs = read_poll_timeout(&reader);
-	config->heartbeat_ms =
-		read_interval(&reader, "MOLECULE_MCP_HEARTBEAT_INTERVAL_SECS",
-			      CONFIG_HEARTBEAT_MS);
-	config->poll_ms = read_interval(
-		&reader, "MOLECULE_MCP_POLL_INTERVAL_SECS", CONFIG_POLL_MS);
+	if (!config_take_list(&reader))
+		read_single(&reader);
+	config->configs_dir = config_take(&reader, "CONFIGS_DIR");
+	config->home = config_take(&reader, "HOME");
+	config->ca_file = config_take(&reader, "SSL_CERT_FILE");
+	config->ca_dir = config_take(&reader, "SSL_CERT_DIR");
+	config_read_options(&reader);
 	return reader.err;
 }
 
@@ -400,6 +312,9 @@ char *config_report(const struct config *config)
 		fputs("molecule-mcp: the environment is not usable:\n", out);
 	for (size_t i = 0; i < config->invalid_count; i++)
 		fprintf(out, "  - %s\n", config->invalid[i]);
+	if (config->invalid_more > 0)
+		fprintf(out, "  - and %zu more of the kind\n",
+			config->invalid_more);
 	if (config->missing != 0)
 		print_missing(out, config);
 	if (fclose(out) != 0) {
@@ -411,8 +326,10 @@ char *config_report(const struct config *config)
 
 void config_free(struct config *config)
 {
+	config_free_list(config);
 	if (config->token != NULL)
 		explicit_bzero(config->token, strlen(config->token));
+	free(config->workspaces);
 	free(config->workspace_id);
 	free(config->platform_text);
 	free(config->token);
@@ -422,9 +339,7 @@ void config_free(struct config *config)
 	free(config->ca_file);
 	free(config->ca_dir);
 	proxy_options_free(&config->proxies);
-	free(config->agent_name);
-	free(config->agent_description);
-	free(config->agent_skills);
+	config_free_options(config);
 	for (size_t i = 0; i < config->invalid_count; i++)
 		free(config->invalid[i]);
 	for (size_t i = 0; i < config->warning_count; i++)

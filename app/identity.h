@@ -15,7 +15,11 @@
 struct identity {
 	const char *workspace_id; /* may stand in a path as it is */
 	const char *origin;	  /* the platform's address as text */
-	struct url url;		  /* the same, taken apart */
+	const struct url *url;	  /* the same, taken apart */
+	const char *org_id;	  /* for X-Molecule-Org-Id; NULL: not sent */
+	/* What follows the names of its state files: "" with one workspace,
+	 * else "_" and enough of the id to tell it from the others. */
+	const char *suffix;
 	struct token_source token;
 };
 

@@ -14,6 +14,8 @@ struct entry {
 	struct entry *next;
 	uint64_t hash; /* of the id */
 	size_t size;   /* of the whole block */
+	bool held;     /* held back */
+	bool announced;
 };
 
 /* A popped id: a block of its own, `id` behind the hash. */
@@ -31,6 +33,8 @@ struct inbox {
 	struct cond room;    /* waited on while there are too many */
 	void (*hook)(void *arg);
 	void *hook_arg;
+	bool (*claim)(void *arg, const struct activity_message *message);
+	void *claim_arg;
 	struct popped **popped; /* a ring, allocated at the first pop */
 	uint32_t popped_at;	/* the slot to be overwritten next */
 };
@@ -74,36 +78,16 @@ void inbox_free(struct inbox *inbox)
 	free(inbox);
 }
 
-static const char *put_string(char **at, const char *text)
-{
-	size_t size = strlen(text) + 1;
-	char *copy = *at;
-
-	memcpy(copy, text, size);
-	*at += size;
-	return copy;
-}
-
 static struct entry *entry_new(const struct activity_message *from,
 			       uint64_t hash)
 {
-	size_t size = sizeof(struct entry) + strlen(from->activity_id) +
-		      strlen(from->text) + strlen(from->peer_id) +
-		      strlen(from->kind) + strlen(from->method) +
-		      strlen(from->created_at) + 6;
+	size_t size = sizeof(struct entry) + activity_message_size(from);
 	struct entry *entry = malloc(size);
-	char *at;
 
 	if (!entry)
 		return NULL;
-	at = (char *)(entry + 1);
 	*entry = (struct entry){ .hash = hash, .size = size };
-	entry->message.activity_id = put_string(&at, from->activity_id);
-	entry->message.text = put_string(&at, from->text);
-	entry->message.peer_id = put_string(&at, from->peer_id);
-	entry->message.kind = put_string(&at, from->kind);
-	entry->message.method = put_string(&at, from->method);
-	entry->message.created_at = put_string(&at, from->created_at);
+	activity_message_copy(&entry->message, (char *)(entry + 1), from);
 	return entry;
 }
 
@@ -141,6 +125,14 @@ static void append(struct inbox *inbox, struct entry *entry)
 	inbox->bytes += entry->size;
 }
 
+/* There is something to see. */
+static void tell(struct inbox *inbox)
+{
+	cond_broadcast(&inbox->arrived);
+	if (inbox->hook)
+		inbox->hook(inbox->hook_arg);
+}
+
 int inbox_put(struct inbox *inbox, const struct activity_message *message,
 	      struct deadline deadline)
 {
@@ -165,9 +157,10 @@ int inbox_put(struct inbox *inbox, const struct activity_message *message,
 	if (!entry)
 		return -ENOMEM;
 	append(inbox, entry);
-	cond_broadcast(&inbox->arrived);
-	if (inbox->hook)
-		inbox->hook(inbox->hook_arg);
+	if (inbox->claim)
+		entry->held = inbox->claim(inbox->claim_arg, &entry->message);
+	if (!entry->held)
+		tell(inbox);
 	return 0;
 }
 
@@ -191,6 +184,48 @@ static void remember(struct inbox *inbox, const char *id, uint64_t hash)
 	free(inbox->popped[inbox->popped_at]);
 	inbox->popped[inbox->popped_at] = popped;
 	inbox->popped_at = (inbox->popped_at + 1) % INBOX_REMEMBERED;
+}
+
+static struct entry *find(const struct inbox *inbox, const char *id)
+{
+	uint64_t hash = hash_of(id);
+	struct entry *entry = inbox->first;
+
+	while (entry && (entry->hash != hash ||
+			 strcmp(entry->message.activity_id, id) != 0))
+		entry = entry->next;
+	return entry;
+}
+
+const struct activity_message *inbox_find(const struct inbox *inbox,
+					  const char *activity_id)
+{
+	struct entry *entry = find(inbox, activity_id);
+
+	return entry ? &entry->message : NULL;
+}
+
+bool inbox_hold(struct inbox *inbox, const char *activity_id)
+{
+	struct entry *entry = find(inbox, activity_id);
+
+	if (!entry || entry->held)
+		return false;
+	entry->held = true;
+	return true;
+}
+
+void inbox_release(struct inbox *inbox, const char *activity_id)
+{
+	struct entry *entry = find(inbox, activity_id);
+
+	if (!entry || !entry->held)
+		return;
+	entry->held = false;
+	/* It may stand before what has been announced since. */
+	if (!entry->announced)
+		inbox->fresh = inbox->first;
+	tell(inbox);
 }
 
 int inbox_pop(struct inbox *inbox, const char *activity_id)
@@ -222,9 +257,17 @@ int inbox_pop(struct inbox *inbox, const char *activity_id)
 	return 1;
 }
 
+/* The first entry from this one on that everybody may see. */
+static struct entry *visible(struct entry *entry)
+{
+	while (entry && entry->held)
+		entry = entry->next;
+	return entry;
+}
+
 int inbox_wait(struct inbox *inbox, struct deadline deadline)
 {
-	while (!inbox->first) {
+	while (!visible(inbox->first)) {
 		int err = cond_wait(&inbox->arrived, deadline);
 
 		if (err)
@@ -235,7 +278,9 @@ int inbox_wait(struct inbox *inbox, struct deadline deadline)
 
 const struct activity_message *inbox_first(const struct inbox *inbox)
 {
-	return inbox->first ? &inbox->first->message : NULL;
+	const struct entry *entry = visible(inbox->first);
+
+	return entry ? &entry->message : NULL;
 }
 
 const struct activity_message *
@@ -244,7 +289,8 @@ inbox_next(const struct activity_message *message)
 	/* The message is the first member of its entry. */
 	const struct entry *entry = (const struct entry *)message;
 
-	return entry->next ? &entry->next->message : NULL;
+	entry = visible(entry->next);
+	return entry ? &entry->message : NULL;
 }
 
 uint32_t inbox_count(const struct inbox *inbox)
@@ -268,8 +314,20 @@ const struct activity_message *inbox_announce(struct inbox *inbox)
 {
 	struct entry *entry = inbox->fresh;
 
+	while (entry && (entry->held || entry->announced))
+		entry = entry->next;
+	inbox->fresh = entry ? entry->next : NULL;
 	if (!entry)
 		return NULL;
-	inbox->fresh = entry->next;
+	entry->announced = true;
 	return &entry->message;
+}
+
+void inbox_on_arrival(struct inbox *inbox,
+		      bool (*claim)(void *arg,
+				    const struct activity_message *message),
+		      void *arg)
+{
+	inbox->claim = claim;
+	inbox->claim_arg = arg;
 }

@@ -13,6 +13,10 @@
  * The ids of what was popped are remembered for a while, so that a row that
  * is fetched again does not come back. Messages are what proto/activity.h
  * makes of the platform's rows.
+ *
+ * A message can be held back for somebody who waits for just that one
+ * (turns.h): it is in here like any other, but is neither given by inbox_wait,
+ * inbox_first and inbox_next nor announced, until it is popped or released.
  */
 #ifndef APP_INBOX_H
 #define APP_INBOX_H
@@ -63,7 +67,25 @@ const struct activity_message *inbox_first(const struct inbox *inbox);
 const struct activity_message *
 inbox_next(const struct activity_message *message);
 
-/* How many messages are here. */
+/* Has claim(arg, message) asked about each message that is put, before anybody
+ * learns of it; true holds it back. It must not park and must not change the
+ * inbox. One; NULL takes it away. */
+void inbox_on_arrival(struct inbox *inbox,
+		      bool (*claim)(void *arg,
+				    const struct activity_message *message),
+		      void *arg);
+/* Holds a message back that everybody could see until now. False when it is
+ * not here, or held already. Does not park. */
+bool inbox_hold(struct inbox *inbox, const char *activity_id);
+/* Lets everybody see a message that was held back, at its old place; it is
+ * announced if it never was. Harmless when there is none. Does not park. */
+void inbox_release(struct inbox *inbox, const char *activity_id);
+/* The message with this id, held back or not; NULL when there is none. Valid
+ * as those of inbox_first. */
+const struct activity_message *inbox_find(const struct inbox *inbox,
+					  const char *activity_id);
+
+/* How many messages are here, those held back among them. */
 uint32_t inbox_count(const struct inbox *inbox);
 /* A put would have to wait now. */
 bool inbox_full(const struct inbox *inbox);

@@ -21,9 +21,6 @@
 #define MOLECULE_VERSION "unknown"
 #endif
 
-/* Tasks: one for each tool call, and what else there is, with room. */
-#define MAX_TASKS 1024
-
 static const char help_text[] =
 	"molecule-mcp " MOLECULE_VERSION "\n"
 	"Keeps a Molecule workspace online and gives its agent the platform's "
@@ -46,6 +43,14 @@ static const char help_text[] =
 	"replaced\n"
 	"while the program runs.\n"
 	"\n"
+	"Instead of the id and the token, for several workspaces at once:\n"
+	"  MOLECULE_WORKSPACES            [{\"id\": ..., \"token\": ..., "
+	"\"platform_url\":\n"
+	"                                 ...}, ...]; without platform_url it "
+	"is on\n"
+	"                                 PLATFORM_URL, which stays required\n"
+	"  MOLECULE_WORKSPACES_FILE       a file with the same, mode 0600\n"
+	"\n"
 	"Optional environment:\n"
 	"  CONFIGS_DIR                    directory for the files below; else "
 	"/configs if\n"
@@ -67,6 +72,22 @@ static const char help_text[] =
 	"                                 0.1 to 3600 (preset 20)\n"
 	"  MOLECULE_MCP_POLL_INTERVAL_SECS\n"
 	"                                 0.1 to 3600 (preset 5)\n"
+	"  MOLECULE_ORG_ID, else MOLECULE_ORGANIZATION_ID\n"
+	"                                 sent as X-Molecule-Org-Id to "
+	"PLATFORM_URL\n"
+	"  DELEGATION_SYNC_VIA_INBOX      1: delegate_task goes through the "
+	"platform's\n"
+	"                                 delegations\n"
+	"  DELEGATION_POLL_BUDGET_S, else DELEGATION_TIMEOUT, else\n"
+	"  A2A_DELEGATE_TOTAL_BUDGET      seconds that such a delegation may "
+	"take (preset\n"
+	"                                 600)\n"
+	"  WORKSPACE_CONFIG_PATH          directory of config.yaml, with the "
+	"roles that say\n"
+	"                                 which tools may be used (preset "
+	"/configs)\n"
+	"  MODEL, MODEL_PROVIDER, MOLECULE_MODEL, ANTHROPIC_BASE_URL, TIER,\n"
+	"  ADAPTER_MODULE                 told by get_runtime_identity\n"
 	"  SSL_CERT_FILE, SSL_CERT_DIR    the roots to trust for https "
 	"(preset: "
 	"the system's)\n"
@@ -83,12 +104,22 @@ static const char help_text[] =
 	"  .platform_inbound_secret       a secret that the platform hands "
 	"out\n"
 	"  .mcp_inbox_cursor              the last activity seen\n"
+	"  .mcp_broadcast_cursor          the last broadcast seen\n"
+	"  .mcp_lock_ID                   held by the process that receives "
+	"for "
+	"the\n"
+	"                                 workspace ID; others wait for its "
+	"end\n"
+	"Those of several workspaces end in _ and the beginning of the id.\n"
+	"\n"
+	"SIGUSR1 writes to stderr what the process is doing.\n"
 	"\n"
 	"Exit codes:\n"
 	"  0  stdin ended, or SIGTERM or SIGINT came\n"
 	"  1  the system refuses what the program needs (stderr says what)\n"
 	"  2  the environment is incomplete or not usable\n"
-	"  3  the platform refused the token at registration\n"
+	"  3  the platform refused the token at registration (of every "
+	"workspace)\n"
 	"\n"
 	"Use with Claude Code:\n"
 	"  claude mcp add --transport stdio \\\n"
@@ -109,7 +140,8 @@ static void open_standard_fds(void)
 			_exit(APP_EXIT_RUNTIME);
 }
 
-/* Blocks the signals that ask for a stop and makes them readable. */
+/* Blocks the signals that ask for a stop, or for a report, and makes them
+ * readable. */
 static int open_signals(void)
 {
 	sigset_t set;
@@ -119,6 +151,7 @@ static int open_signals(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -1;
 	return signalfd(-1, &set, SFD_CLOEXEC);
@@ -138,7 +171,7 @@ static int print(const char *text)
 
 static int run(struct app *app)
 {
-	struct rt_options options = { .max_tasks = MAX_TASKS };
+	struct rt_options options = { 0 };
 	struct rt *rt;
 	char why[256];
 	char *report;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "app/mcp_writer.h"
+#include "proto/mcp.h"
 
 struct mcp_batch {
 	struct mcp_writer *writer;
@@ -37,21 +38,37 @@ void mcp_batch_add(struct mcp_batch *batch, struct jsonrpc_line line)
 		free(line.data);
 }
 
-int mcp_batch_release(struct mcp_batch *batch)
+/* Writes the answers from `first` on, as many as one line takes. Returns the
+ * first that is left. */
+static size_t write_some(struct mcp_batch *batch, size_t first,
+			 struct deadline deadline, int *err)
 {
-	struct jsonrpc_line line = { 0 };
+	struct jsonrpc_line line;
+	size_t last = first, size = 2;
+
+	while (last < batch->count &&
+	       (last == first ||
+		size + batch->answers[last].len <= MCP_LINE_MAX)) {
+		size += batch->answers[last].len;
+		last++;
+	}
+	*err = jsonrpc_batch(&line, batch->answers + first, last - first);
+	if (!*err)
+		*err = mcp_writer_put(batch->writer, line, deadline);
+	return last;
+}
+
+int mcp_batch_release(struct mcp_batch *batch, struct deadline deadline)
+{
+	size_t done = 0;
 	int err = 0;
 
-	if (--batch->holders)
+	if (!batch || --batch->holders)
 		return 0;
-	if (batch->count) {
-		err = jsonrpc_batch(&line, batch->answers, batch->count);
-		for (size_t i = 0; i < batch->count; i++)
-			free(batch->answers[i].data);
-		if (!err)
-			err = mcp_writer_put(batch->writer, line,
-					     DEADLINE_NEVER);
-	}
+	while (done < batch->count && !err)
+		done = write_some(batch, done, deadline, &err);
+	for (size_t i = 0; i < batch->count; i++)
+		free(batch->answers[i].data);
 	free(batch);
 	return err;
 }

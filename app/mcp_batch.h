@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * mcp_batch - the answers to a batch gather here until the last one is in,
- * and then go out as one line (JSON-RPC 2.0, section 6; MCP 2025-03-26).
+ * and then go out as one line (JSON-RPC 2.0, section 6; MCP 2025-03-26), or as
+ * several where that would be longer than MCP_LINE_MAX.
  *
  * Whoever may still answer holds the batch; the answers are written when the
  * last one lets go, and nothing when there are none.
@@ -10,6 +11,7 @@
 #define APP_MCP_BATCH_H
 
 #include "proto/jsonrpc.h"
+#include "runtime/clock.h"
 
 struct mcp_batch;
 struct mcp_writer;
@@ -24,7 +26,8 @@ void mcp_batch_hold(struct mcp_batch *batch);
 void mcp_batch_add(struct mcp_batch *batch, struct jsonrpc_line line);
 
 /* Lets go. The last one to do so writes the answers and frees the batch; that
- * parks while the writer is full. Returns 0 or as mcp_writer_put. */
-int mcp_batch_release(struct mcp_batch *batch);
+ * parks while the writer is full, until `deadline`. `batch` may be NULL.
+ * Returns 0 or as mcp_writer_put. */
+int mcp_batch_release(struct mcp_batch *batch, struct deadline deadline);
 
 #endif

@@ -2,144 +2,250 @@
 #include "app/mcp_calls.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "app/log.h"
+#include "app/mcp_answer.h"
 #include "app/mcp_batch.h"
+#include "app/mcp_server.h"
 #include "app/mcp_writer.h"
 #include "app/tools.h"
-#include "proto/mcp.h"
+#include "runtime/scope.h"
 #include "runtime/task.h"
+#include "runtime/timer.h"
 
-void mcp_calls_init(struct mcp_calls *calls, struct rt *rt, struct log *log,
-		    const struct tools *tools, struct mcp_writer *writer)
+/* In one of the lists from its beginning to its end. */
+struct mcp_call {
+	struct mcp_call *prev, *next;
+	struct mcp_calls *calls;
+	struct mcp_request request;
+	struct tool_call tool;
+	struct scope scope;    /* of its task */
+	struct timer progress; /* armed while somebody wants to hear of it */
+	int64_t since_ns;      /* when it came; MONOTONIC */
+	bool dropped;	       /* cancelled: no answer */
+};
+
+void mcp_calls_init(struct mcp_calls *calls,
+		    const struct mcp_server_options *options,
+		    struct mcp_writer *writer)
 {
-	*calls = (struct mcp_calls){
-		.rt = rt, .log = log, .tools = tools, .writer = writer
-	};
-	cond_init(rt, &calls->ended);
+	*calls = (struct mcp_calls){ .rt = options->rt,
+				     .log = options->log,
+				     .tools = options->tools,
+				     .writer = writer,
+				     .progress_ms =
+					     mcp_server_progress_ms(options) };
+	cond_init(options->rt, &calls->ended);
 }
 
-void mcp_calls_fini(struct mcp_calls *calls)
+static void add(struct mcp_call_list *list, struct mcp_call *call)
 {
-	for (uint32_t i = 0; i < MCP_SERVER_CALLS_MAX; i++)
-		free(calls->places[i]);
-}
-
-/* A call without text is one that ran out of memory. */
-static int build_answer(struct jsonrpc_line *line, const char *id,
-			const struct tool_call *done)
-{
-	if (!done->text)
-		return jsonrpc_error(line, id, JSONRPC_INTERNAL_ERROR,
-				     "out of memory", NULL);
-	return mcp_tool_answer(line, id, done->text, done->text_len,
-			       done->is_error);
-}
-
-static void answer(struct mcp_call *call, const struct tool_call *done)
-{
-	struct mcp_calls *calls = call->calls;
-	struct jsonrpc_line line;
-	int err = build_answer(&line, call->message.id, done);
-
-	if (err)
-		log_error(calls->log, "mcp: out of memory: an answer is lost");
-	else if (call->batch)
-		mcp_batch_add(call->batch, line);
+	call->prev = list->last;
+	call->next = NULL;
+	if (list->last)
+		list->last->next = call;
 	else
-		mcp_writer_put(calls->writer, line, DEADLINE_NEVER);
+		list->first = call;
+	list->last = call;
+	list->count++;
 }
+
+static void take_out(struct mcp_call_list *list, struct mcp_call *call)
+{
+	if (call->prev)
+		call->prev->next = call->next;
+	else
+		list->first = call->next;
+	if (call->next)
+		call->next->prev = call->prev;
+	else
+		list->last = call->prev;
+	list->count--;
+}
+
+/* Frees what was done when its task is gone. */
+static void reap(struct mcp_calls *calls)
+{
+	struct mcp_call *next;
+
+	for (struct mcp_call *call = calls->done.first; call; call = next) {
+		next = call->next;
+		if (!scope_empty(&call->scope))
+			continue;
+		take_out(&calls->done, call);
+		free(call);
+	}
+}
+
+static void tell_progress(struct timer *timer)
+{
+	struct mcp_call *call =
+		(struct mcp_call *)((char *)timer -
+				    offsetof(struct mcp_call, progress));
+	struct rt *rt = call->calls->rt;
+	int64_t ns = clock_now(rt, CLOCK_ID_MONOTONIC) - call->since_ns;
+	int64_t next = mcp_answer_progress(
+		call->calls->writer, call->request.message.progress_token, ns,
+		-1, call->tool.doing, call->calls->progress_ms);
+
+	timer_arm(rt, timer, deadline_in_ms(rt, next), tell_progress);
+}
+
+static struct mcp_answer answer_to(const struct mcp_call *call)
+{
+	return (struct mcp_answer){ .log = call->calls->log,
+				    .writer = call->calls->writer,
+				    .batch = call->request.batch,
+				    .id = call->request.message.id,
+				    .modern = call->request.modern };
+}
+
+/* Lets go of all that the call has; it is in no list but maybe `done`. */
+static void release(struct mcp_call *call, struct deadline deadline)
+{
+	timer_disarm(call->calls->rt, &call->progress);
+	mcp_answer_free(&call->tool);
+	mcp_batch_release(call->request.batch, deadline);
+	call->request.batch = NULL;
+	jsonrpc_message_free(&call->request.message);
+}
+
+/* Returns whether the host gets the answer. */
+static bool answer(struct mcp_call *call)
+{
+	const struct mcp_answer to = answer_to(call);
+
+	/* The line is made only when there is room for it. */
+	if (!to.batch && mcp_writer_wait(to.writer, DEADLINE_NEVER) != 0)
+		return false;
+	return !call->dropped && mcp_answer_call(&to, &call->tool);
+}
+
+static void start_queued(struct mcp_calls *calls);
 
 static void run_call(struct rt *rt, void *arg)
 {
 	struct mcp_call *call = arg;
 	struct mcp_calls *calls = call->calls;
-	struct tool_call done = { .tools = calls->tools,
-				  .arguments = call->arguments };
+	bool sent;
 
-	tools_run(&done, call->tool);
-	if (!call->dropped && !task_cancelled(rt))
-		answer(call, &done);
-	free(done.text);
-	if (call->batch)
-		mcp_batch_release(call->batch);
-	jsonrpc_message_free(&call->message);
-	call->running = false;
-	calls->running--;
+	tools_run(&call->tool, call->request.tool);
+	timer_disarm(rt, &call->progress);
+	sent = !call->dropped && !task_cancelled(rt) && answer(call);
+	tools_settle(&call->tool, sent);
+	release(call, DEADLINE_NEVER);
+	take_out(&calls->running, call);
+	add(&calls->done, call);
+	start_queued(calls);
 	cond_broadcast(&calls->ended);
 }
 
-static struct mcp_call *free_place(struct mcp_calls *calls)
+/* Runs a call that is in no list. On failure it still is. */
+static int start(struct mcp_call *call)
 {
-	for (uint32_t i = 0; i < MCP_SERVER_CALLS_MAX; i++) {
-		struct mcp_call *call = calls->places[i];
-
-		if (!call) {
-			call = calloc(1, sizeof(*call));
-			calls->places[i] = call;
-			return call;
-		}
-		if (!call->running && scope_empty(&call->scope))
-			return call;
-	}
-	return NULL;
-}
-
-int mcp_calls_start(struct mcp_calls *calls, struct jsonrpc_message *message,
-		    int tool, const json_t *arguments, struct mcp_batch *batch)
-{
-	struct mcp_call *call;
+	struct mcp_calls *calls = call->calls;
 	int err;
 
-	if (calls->running == MCP_SERVER_CALLS_MAX)
-		return -EBUSY;
-	call = free_place(calls);
-	if (!call)
-		return -ENOMEM;
-	*call = (struct mcp_call){ .calls = calls,
-				   .arguments = arguments,
-				   .batch = batch,
-				   .tool = tool };
 	scope_open(calls->rt, &call->scope, DEADLINE_NEVER);
 	err = task_spawn(&call->scope, "tool", TASK_STACK_LARGE, run_call,
 			 call);
-	if (err)
+	if (!err)
+		add(&calls->running, call);
+	return err;
+}
+
+static void leave_queue(struct mcp_calls *calls, struct mcp_call *call)
+{
+	take_out(&calls->queued, call);
+	calls->queued_bytes -= call->request.message.size;
+}
+
+static void start_queued(struct mcp_calls *calls)
+{
+	while (calls->queued.first && calls->running.count < MCP_CALLS_MAX) {
+		struct mcp_call *call = calls->queued.first;
+
+		leave_queue(calls, call);
+		if (start(call) != 0) {
+			const struct mcp_answer to = answer_to(call);
+
+			/* Without a text it says that memory ran out. */
+			mcp_answer_call(&to, &call->tool);
+			release(call, DEADLINE_NEVER);
+			free(call);
+		}
+	}
+}
+
+static int start_or_queue(struct mcp_calls *calls, struct mcp_call *call)
+{
+	size_t size = call->request.message.size;
+
+	if (calls->running.count < MCP_CALLS_MAX && !calls->queued.first)
+		return start(call);
+	if (calls->queued.count == MCP_CALLS_QUEUED_MAX ||
+	    size > MCP_CALLS_QUEUED_BYTES_MAX - calls->queued_bytes)
+		return -EBUSY;
+	add(&calls->queued, call);
+	calls->queued_bytes += size;
+	return 0;
+}
+
+int mcp_calls_start(struct mcp_calls *calls, struct mcp_request *request)
+{
+	struct mcp_call *call = calloc(1, sizeof(*call));
+	struct rt *rt = calls->rt;
+	int err;
+
+	reap(calls);
+	if (!call)
+		return -ENOMEM;
+	call->calls = calls;
+	call->request = *request;
+	call->tool = (struct tool_call){
+		.tools = calls->tools,
+		.arguments = request->arguments,
+		.progress = request->message.progress_token != NULL,
+	};
+	call->since_ns = clock_now(rt, CLOCK_ID_MONOTONIC);
+	err = start_or_queue(calls, call);
+	if (err) {
+		free(call);
 		return err;
-	call->message = *message;
-	*message = (struct jsonrpc_message){ 0 };
-	call->running = true;
-	calls->running++;
-	if (batch)
-		mcp_batch_hold(batch);
+	}
+	request->message = (struct jsonrpc_message){ 0 };
+	if (request->batch)
+		mcp_batch_hold(request->batch);
+	if (call->request.message.progress_token)
+		timer_arm(rt, &call->progress,
+			  deadline_in_ms(rt, calls->progress_ms),
+			  tell_progress);
 	return 0;
 }
 
 static void cancel(struct mcp_call *call)
 {
 	call->dropped = true;
+	timer_disarm(call->calls->rt, &call->progress);
 	scope_cancel(&call->scope, -ECANCELED);
 }
 
 void mcp_calls_cancel(struct mcp_calls *calls, const char *id)
 {
-	for (uint32_t i = 0; i < MCP_SERVER_CALLS_MAX; i++) {
-		struct mcp_call *call = calls->places[i];
+	struct mcp_call *call, *next;
 
-		if (call && call->running &&
-		    jsonrpc_id_equal(call->message.id, id))
+	for (call = calls->running.first; call; call = call->next)
+		if (jsonrpc_id_equal(call->request.message.id, id))
 			cancel(call);
-	}
-}
-
-void mcp_calls_cancel_waits(struct mcp_calls *calls)
-{
-	for (uint32_t i = 0; i < MCP_SERVER_CALLS_MAX; i++) {
-		struct mcp_call *call = calls->places[i];
-
-		if (call && call->running && tools_is_wait(call->tool))
-			cancel(call);
+	for (call = calls->queued.first; call; call = next) {
+		next = call->next;
+		if (!jsonrpc_id_equal(call->request.message.id, id))
+			continue;
+		leave_queue(calls, call);
+		release(call, DEADLINE_NEVER);
+		free(call);
+		next = calls->queued.first; /* that may have parked */
 	}
 }
 
@@ -147,7 +253,7 @@ bool mcp_calls_drain(struct mcp_calls *calls, struct deadline grace)
 {
 	struct rt *rt = calls->rt;
 
-	while (calls->running && deadline_left_ns(rt, grace) > 0) {
+	while (mcp_calls_count(calls) && deadline_left_ns(rt, grace) > 0) {
 		uint64_t before = mcp_writer_written(calls->writer);
 		bool writing = mcp_writer_pending(calls->writer) > 0;
 		struct deadline until = grace;
@@ -168,10 +274,20 @@ bool mcp_calls_drain(struct mcp_calls *calls, struct deadline grace)
 
 void mcp_calls_end(struct mcp_calls *calls)
 {
-	for (uint32_t i = 0; i < MCP_SERVER_CALLS_MAX; i++)
-		if (calls->places[i] && calls->places[i]->running)
-			cancel(calls->places[i]);
-	for (uint32_t i = 0; i < MCP_SERVER_CALLS_MAX; i++)
-		if (calls->places[i])
-			scope_close(&calls->places[i]->scope);
+	struct mcp_call *call;
+
+	while ((call = calls->queued.first) != NULL) {
+		leave_queue(calls, call);
+		release(call, DEADLINE_NOW);
+		free(call);
+	}
+	for (call = calls->running.first; call; call = call->next)
+		cancel(call);
+	while ((call = calls->running.first) != NULL)
+		scope_close(&call->scope);
+	while ((call = calls->done.first) != NULL) {
+		scope_close(&call->scope);
+		take_out(&calls->done, call);
+		free(call);
+	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * mcp_server - the Model Context Protocol on a pair of descriptors: JSON-RPC
- * messages, one per line, in revisions 2024-11-05 to 2025-11-25.
+ * messages, one per line, in revisions 2024-11-05 to 2026-07-28.
  *
  *	mcp_server_new(&server, &options);
  *	mcp_server_start(server);
@@ -9,15 +9,19 @@
  *	mcp_server_stop(server, deadline_in_ms(rt, 1000));
  *	mcp_server_free(server);
  *
- * One task reads lines and answers initialize, ping and tools/list itself, at
- * once. Each tools/call gets a task and a scope of its own, so that a slow one
- * holds up nothing and notifications/cancelled ends it, without an answer. At
- * most MCP_SERVER_CALLS_MAX run at a time; one more is answered with an error.
- * A line that is not a JSON-RPC message gets no answer and a warning, which is
- * rate-limited. Nothing that comes in can end the process.
+ * One task reads lines and has them dealt with (mcp_session.h): what is cheap
+ * is answered at once, in one write for all that came with one read. Each
+ * tools/call gets a task and a scope of its own (mcp_calls.h), so that a slow
+ * one holds up nothing and notifications/cancelled ends it, without an answer;
+ * those that only wait need none (mcp_waits.h). A line that is not a JSON-RPC
+ * message gets no answer and a warning, which is rate-limited. Nothing that
+ * comes in can end the process.
  *
- * New messages of the inbox are announced by notifications/claude/channel, one
- * each, from the moment the client has said that it is ready.
+ * A host that does not read its answers is not read from either, once
+ * MCP_WRITER_QUEUE_MAX bytes of them wait; everything else goes on.
+ *
+ * New messages of the inbox are announced (mcp_push.h), one notification each,
+ * from the moment a client with a handshake has said that it is ready.
  */
 #ifndef APP_MCP_SERVER_H
 #define APP_MCP_SERVER_H
@@ -32,10 +36,11 @@ struct mcp_server;
 struct rt;
 struct tools;
 
-#define MCP_SERVER_CALLS_MAX 64
 /* A stop gives up on a host that took no byte for so long: as long as a busy
  * host may be given where a stop must not take 100 ms. */
 #define MCP_SERVER_STALL_MS 60
+/* Between two notifications/progress of one request. */
+#define MCP_SERVER_PROGRESS_MS 12000
 
 /* Everything is borrowed for the server's life. */
 struct mcp_server_options {
@@ -46,11 +51,13 @@ struct mcp_server_options {
 	/* The number in the instructions: seconds that a wait_for_message at
 	 * the start of a turn should take, 0 for none. */
 	unsigned int poll_timeout_secs;
+	int64_t progress_ms; /* 0: MCP_SERVER_PROGRESS_MS */
 	/* The first answer has been written. Called once. Must not park. May
 	 * be NULL. */
 	void (*answered)(void *arg);
 	/* The client has really begun: notifications/initialized, or a first
-	 * tools/call. Called once. Must not park. May be NULL. */
+	 * tools/call that is well formed. Called once. Must not park. May be
+	 * NULL. */
 	void (*client_ready)(void *arg);
 	/* Reading has ended: 0 at the end of input, -EPIPE when the host reads
 	 * no more, or the read's error. Called once, but not when it ended
@@ -58,6 +65,13 @@ struct mcp_server_options {
 	void (*ended)(void *arg, int err);
 	void *arg;
 };
+
+static inline int64_t
+mcp_server_progress_ms(const struct mcp_server_options *options)
+{
+	return options->progress_ms ? options->progress_ms
+				    : MCP_SERVER_PROGRESS_MS;
+}
 
 /* Makes a server in *out. 0 or -ENOMEM. Does not park. */
 int mcp_server_new(struct mcp_server **out,
@@ -77,7 +91,7 @@ bool mcp_server_stop(struct mcp_server *server, struct deadline grace);
 /* Frees it, after mcp_server_stop (or without a start). NULL is harmless. */
 void mcp_server_free(struct mcp_server *server);
 
-/* Calls that run now. */
+/* Calls that run, wait, or stand in line. */
 uint32_t mcp_server_calls(const struct mcp_server *server);
 
 #endif

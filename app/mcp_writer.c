@@ -13,6 +13,9 @@
 
 /* One write: what a pipe holds, so that progress shows in between. */
 #define CHUNK_MAX 65536u
+/* A buffer up to this size is kept for the next lines. */
+#define KEEP_MAX 16384u
+#define CAP_MIN 1024u
 
 struct mcp_writer {
 	struct rt *rt;
@@ -21,11 +24,16 @@ struct mcp_writer {
 	void *arg;
 	void (*wrote)(void *arg); /* NULL once called */
 	void *wrote_arg;
+	void (*full)(void *arg); /* may be NULL */
+	void *full_arg;
 	char *queue; /* lines that no write has taken yet */
 	size_t len, cap;
+	char *spare; /* a buffer not in use, or NULL */
+	size_t spare_cap;
 	size_t in_flight; /* bytes that the task is writing */
 	uint64_t written;
 	int err;	   /* what ended the writer, 0 while it lives */
+	bool waits;	   /* the descriptor knows only writes that wait */
 	bool writing;	   /* the task lives */
 	bool closed;	   /* mcp_writer_close was called */
 	struct scope task; /* where it lives */
@@ -56,12 +64,33 @@ void mcp_writer_on_write(struct mcp_writer *writer, void (*wrote)(void *arg),
 	writer->wrote_arg = arg;
 }
 
+void mcp_writer_on_full(struct mcp_writer *writer, void (*full)(void *arg),
+			void *arg)
+{
+	writer->full = full;
+	writer->full_arg = arg;
+}
+
 static void drop_queue(struct mcp_writer *writer)
 {
 	free(writer->queue);
 	writer->queue = NULL;
 	writer->len = 0;
 	writer->cap = 0;
+}
+
+/* Nearly always there is room at once: then nobody parks. */
+static ssize_t write_part(struct mcp_writer *writer, const char *buf,
+			  size_t len)
+{
+	ssize_t n = -EOPNOTSUPP;
+
+	if (!writer->waits)
+		n = io_write_now(writer->rt, writer->fd, buf, len);
+	writer->waits = n == -EOPNOTSUPP;
+	if (n == -EOPNOTSUPP || n == -EAGAIN)
+		n = io_write(writer->rt, writer->fd, buf, len, DEADLINE_NEVER);
+	return n;
 }
 
 static int write_all(struct mcp_writer *writer, const char *buf, size_t len)
@@ -73,9 +102,7 @@ static int write_all(struct mcp_writer *writer, const char *buf, size_t len)
 
 		if (part > CHUNK_MAX)
 			part = CHUNK_MAX;
-		n = io_write(writer->rt, writer->fd,
-			     buf + (len - writer->in_flight), part,
-			     DEADLINE_NEVER);
+		n = write_part(writer, buf + (len - writer->in_flight), part);
 		if (n == -EAGAIN) /* a descriptor made non-blocking */
 			n = io_poll(writer->rt, writer->fd, POLLOUT,
 				    DEADLINE_NEVER) < 0
@@ -95,6 +122,22 @@ static int write_all(struct mcp_writer *writer, const char *buf, size_t len)
 	return 0;
 }
 
+/* A buffer that has been written is used again unless it is large. */
+static void keep(struct mcp_writer *writer, char *buf, size_t cap)
+{
+	if (cap > KEEP_MAX) {
+		free(buf);
+	} else if (!writer->queue) {
+		writer->queue = buf;
+		writer->cap = cap;
+	} else if (!writer->spare) {
+		writer->spare = buf;
+		writer->spare_cap = cap;
+	} else {
+		free(buf);
+	}
+}
+
 static void write_queue(struct rt *rt, void *arg)
 {
 	struct mcp_writer *writer = arg;
@@ -103,13 +146,15 @@ static void write_queue(struct rt *rt, void *arg)
 	(void)rt;
 	while (writer->len && !err) {
 		char *buf = writer->queue;
-		size_t len = writer->len;
+		size_t len = writer->len, cap = writer->cap;
 
-		writer->queue = NULL;
+		writer->queue = writer->spare;
+		writer->cap = writer->spare_cap;
 		writer->len = 0;
-		writer->cap = 0;
+		writer->spare = NULL;
+		writer->spare_cap = 0;
 		err = write_all(writer, buf, len);
-		free(buf);
+		keep(writer, buf, cap);
 	}
 	writer->in_flight = 0;
 	writer->writing = false;
@@ -124,11 +169,14 @@ static void write_queue(struct rt *rt, void *arg)
 	cond_broadcast(&writer->progress);
 }
 
-static int wait_for_room(struct mcp_writer *writer, struct deadline deadline)
+int mcp_writer_wait(struct mcp_writer *writer, struct deadline deadline)
 {
 	while (!writer->err && mcp_writer_full(writer)) {
-		int err = cond_wait(&writer->progress, deadline);
+		int err;
 
+		if (writer->full)
+			writer->full(writer->full_arg);
+		err = cond_wait(&writer->progress, deadline);
 		if (err)
 			return err;
 	}
@@ -138,7 +186,7 @@ static int wait_for_room(struct mcp_writer *writer, struct deadline deadline)
 /* Makes sure that `more` bytes fit behind what is queued. */
 static int reserve(struct mcp_writer *writer, size_t more)
 {
-	size_t cap = writer->cap ? writer->cap : 1024;
+	size_t cap = writer->cap ? writer->cap : CAP_MIN;
 	char *queue;
 
 	while (cap - writer->len < more)
@@ -153,41 +201,95 @@ static int reserve(struct mcp_writer *writer, size_t more)
 	return 0;
 }
 
-/* A line on its own becomes the queue as it is. */
-static int append(struct mcp_writer *writer, struct jsonrpc_line line)
+static int append(struct mcp_writer *writer, const char *line, size_t len)
+{
+	int err = reserve(writer, len);
+
+	if (!err) {
+		memcpy(writer->queue + writer->len, line, len);
+		writer->len += len;
+	}
+	return err;
+}
+
+/* A long line becomes the queue as it is. */
+static void adopt(struct mcp_writer *writer, struct jsonrpc_line line)
+{
+	char *buf = writer->queue;
+
+	if (buf && !writer->spare) {
+		writer->spare = buf;
+		writer->spare_cap = writer->cap;
+	} else {
+		free(buf);
+	}
+	writer->queue = line.data;
+	writer->len = line.len;
+	writer->cap = line.len;
+}
+
+/* Sees to it that what is queued gets written. */
+static int start(struct mcp_writer *writer)
 {
 	int err;
 
-	if (!writer->queue) {
-		writer->queue = line.data;
-		writer->len = line.len;
-		writer->cap = line.len;
+	if (writer->writing)
+		return 0;
+	err = task_spawn(&writer->task, "stdout", TASK_STACK_SMALL, write_queue,
+			 writer);
+	writer->writing = !err;
+	return err;
+}
+
+static int put(struct mcp_writer *writer, struct jsonrpc_line line)
+{
+	int err = start(writer);
+
+	if (!err && !writer->len && line.len > KEEP_MAX) {
+		adopt(writer, line);
 		return 0;
 	}
-	err = reserve(writer, line.len);
-	if (!err) {
-		memcpy(writer->queue + writer->len, line.data, line.len);
-		writer->len += line.len;
-	}
+	if (!err)
+		err = append(writer, line.data, line.len);
 	free(line.data);
 	return err;
+}
+
+int mcp_writer_put_now(struct mcp_writer *writer, struct jsonrpc_line line)
+{
+	if (!writer->err)
+		return put(writer, line);
+	free(line.data);
+	return writer->err;
 }
 
 int mcp_writer_put(struct mcp_writer *writer, struct jsonrpc_line line,
 		   struct deadline deadline)
 {
-	int err = wait_for_room(writer, deadline);
+	int err = mcp_writer_wait(writer, deadline);
 
-	if (!err && !writer->writing) {
-		err = task_spawn(&writer->task, "stdout", TASK_STACK_SMALL,
-				 write_queue, writer);
-		writer->writing = !err;
-	}
-	if (err) {
-		free(line.data);
-		return err;
-	}
-	return append(writer, line);
+	if (!err)
+		return put(writer, line);
+	free(line.data);
+	return err;
+}
+
+int mcp_writer_put_copy(struct mcp_writer *writer, const char *line, size_t len,
+			struct deadline deadline)
+{
+	int err = mcp_writer_wait(writer, deadline);
+
+	if (!err)
+		err = start(writer);
+	return err ? err : append(writer, line, len);
+}
+
+bool mcp_writer_offer(struct mcp_writer *writer, struct jsonrpc_line line)
+{
+	if (!writer->err && !mcp_writer_full(writer))
+		return put(writer, line) == 0;
+	free(line.data);
+	return false;
 }
 
 bool mcp_writer_full(const struct mcp_writer *writer)
@@ -245,5 +347,7 @@ void mcp_writer_close(struct mcp_writer *writer)
 
 void mcp_writer_free(struct mcp_writer *writer)
 {
+	if (writer)
+		free(writer->spare);
 	free(writer);
 }

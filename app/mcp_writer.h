@@ -5,9 +5,10 @@
  * Lines are put into a bounded queue; a task that lives only while there is
  * something to write takes all that is queued and writes it in one go. A
  * reader that stops reading fills the queue and then holds up whoever puts
- * lines, and nobody else. The first error of a write (-EPIPE: the host is
- * gone) is final: it is reported once to `failed`, and every later put gives
- * it back.
+ * lines, and nobody else. What is queued never exceeds MCP_WRITER_QUEUE_MAX by
+ * more than the line that filled it. The first error of a write (-EPIPE: the
+ * host is gone) is final: it is reported once to `failed`, and every later put
+ * gives it back.
  */
 #ifndef APP_MCP_WRITER_H
 #define APP_MCP_WRITER_H
@@ -36,12 +37,33 @@ struct mcp_writer *mcp_writer_new(struct rt *rt, int fd,
 void mcp_writer_on_write(struct mcp_writer *writer, void (*wrote)(void *arg),
 			 void *arg);
 
+/* Calls full(arg) whenever somebody is about to wait for room. `full` must not
+ * park. */
+void mcp_writer_on_full(struct mcp_writer *writer, void (*full)(void *arg),
+			void *arg);
+
+/* Parks until a put would not have to wait, so that a line need not be made
+ * before. Returns as mcp_writer_put. */
+int mcp_writer_wait(struct mcp_writer *writer, struct deadline deadline);
+
 /* Queues one line, which is taken whatever happens. Parks while the queue is
  * full. Returns 0; the writer's error; -ENOMEM; -EPIPE after mcp_writer_close;
  * -ETIMEDOUT past the deadline; or the cancellation's reason. On failure
  * nothing was queued. */
 int mcp_writer_put(struct mcp_writer *writer, struct jsonrpc_line line,
 		   struct deadline deadline);
+
+/* The same with a line that is borrowed and copied. */
+int mcp_writer_put_copy(struct mcp_writer *writer, const char *line, size_t len,
+			struct deadline deadline);
+
+/* The same without waiting for room, for whoever has done so: the bound may be
+ * exceeded by this line. Does not park. */
+int mcp_writer_put_now(struct mcp_writer *writer, struct jsonrpc_line line);
+
+/* Queues a line that matters little, which is taken, if there is room. Returns
+ * whether it did. Does not park. */
+bool mcp_writer_offer(struct mcp_writer *writer, struct jsonrpc_line line);
 
 /* A put would have to wait now. */
 bool mcp_writer_full(const struct mcp_writer *writer);

@@ -10,7 +10,8 @@
 
 /* What remains of a row that is too much. */
 static const char *const members[] = {
-	"id", "source_id", "method", "summary", "created_at",
+	"id",	   "activity_type", "source_id", "method",
+	"summary", "created_at",    "peer_name", "peer_role",
 };
 
 static int read_text(struct page *page, struct jsonrpc_raw text)

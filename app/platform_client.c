@@ -2,6 +2,7 @@
 #include "app/platform_client.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "app/platform_request.h"
 #include "proto/a2a.h"
 #include "proto/json.h"
+#include "proto/text.h"
 #include "runtime/io.h"
 
 void platform_client_init(struct platform_client *client, struct rt *rt,
@@ -38,8 +40,10 @@ void platform_new_id(struct rt *rt, char out[UUID_LEN + 1])
 }
 
 /* GET of a target, which is taken. */
-static void get(struct platform_client *client, const struct identity *who,
-		char *target, bool as_workspace, struct platform_reply *reply)
+static void get_within(struct platform_client *client,
+		       const struct identity *who, char *target,
+		       bool as_workspace, int64_t timeout_ms,
+		       struct platform_reply *reply)
 {
 	platform_request_send(
 		&(struct platform_request){
@@ -49,9 +53,16 @@ static void get(struct platform_client *client, const struct identity *who,
 			.target = target,
 			.as_workspace = as_workspace,
 			.idempotent = true,
-			.timeout_ms = PLATFORM_TIMEOUT_MS,
+			.timeout_ms = timeout_ms,
 		},
 		reply);
+}
+
+static void get(struct platform_client *client, const struct identity *who,
+		char *target, bool as_workspace, struct platform_reply *reply)
+{
+	get_within(client, who, target, as_workspace, PLATFORM_TIMEOUT_MS,
+		   reply);
 }
 
 /* POST of a JSON tree; target and tree are taken, NULL is out of memory. The
@@ -112,9 +123,28 @@ void platform_heartbeat(struct platform_client *client,
 	     payload_heartbeat(&own), reply);
 }
 
-void platform_poll_activity(struct platform_client *client,
-			    const struct identity *who, const char *cursor,
-			    unsigned int limit, struct platform_reply *reply)
+/* Adds "&name=value" to a query, the value encoded; without one nothing. */
+static void add_condition(struct text *target, const char *name,
+			  const char *value)
+{
+	char *encoded;
+
+	if (value == NULL)
+		return;
+	encoded = platform_encode(value);
+	text_format(target, "%s=", name);
+	if (encoded != NULL)
+		text_add(target, encoded);
+	else
+		target->failed = true;
+	text_add(target, "&");
+	free(encoded);
+}
+
+void platform_activity(struct platform_client *client,
+		       const struct identity *who,
+		       const struct platform_activity_query *query,
+		       struct platform_reply *reply)
 {
 	struct platform_request request = {
 		.client = client,
@@ -124,25 +154,22 @@ void platform_poll_activity(struct platform_client *client,
 		.timeout_ms = PLATFORM_TIMEOUT_MS,
 		.answer_max = PLATFORM_PAGE_BYTES,
 	};
-	char limited[32] = "";
-	char *since = NULL;
+	struct text target = { 0 };
 
-	if (limit > 0)
-		snprintf(limited, sizeof(limited), "&limit=%u", limit);
-	if (cursor == NULL) {
-		request.target = platform_target(
-			"/workspaces/%s/activity?type=a2a_receive&since_secs=%d"
-			"%s",
-			who->workspace_id, PLATFORM_SINCE_SECS, limited);
-	} else {
-		since = platform_encode(cursor);
-		if (since != NULL)
-			request.target = platform_target(
-				"/workspaces/%s/activity?type=a2a_receive"
-				"&since_id=%s%s",
-				who->workspace_id, since, limited);
-	}
-	free(since);
+	text_format(&target, "/workspaces/%s/activity?", who->workspace_id);
+	add_condition(&target, "type", query->type);
+	add_condition(&target, "since_id", query->cursor);
+	if (query->since_secs > 0)
+		text_format(&target, "since_secs=%u&", query->since_secs);
+	add_condition(&target, "before_ts", query->before_ts);
+	add_condition(&target, "peer_id", query->peer_id);
+	if (query->limit > 0)
+		text_format(&target, "limit=%u&", query->limit);
+	if (query->peer_info)
+		text_add(&target, "include=peer_info&");
+	request.target = text_take(&target);
+	if (request.target != NULL) /* the last '&' or '?' */
+		request.target[strlen(request.target) - 1] = '\0';
 	platform_request_send(&request, reply);
 }
 
@@ -183,6 +210,57 @@ void platform_upload(struct platform_client *client, const struct identity *who,
 			     platform_target("/workspaces/%s/chat/uploads",
 					     who->workspace_id),
 			     files, count, reply);
+}
+
+void platform_upload_content(struct platform_client *client,
+			     const struct identity *who, const char *file_id,
+			     int fd, uint64_t *size, int *write_err,
+			     struct platform_reply *reply)
+{
+	*size = 0;
+	*write_err = 0;
+	if (check_id(file_id, reply))
+		platform_download(
+			client, who,
+			platform_target(
+				"/workspaces/%s/pending-uploads/%s/content",
+				who->workspace_id, file_id),
+			fd, size, write_err, reply);
+}
+
+void platform_upload_ack(struct platform_client *client,
+			 const struct identity *who, const char *file_id,
+			 struct platform_reply *reply)
+{
+	struct platform_request request = {
+		.client = client,
+		.who = who,
+		.method = "POST",
+		.idempotent = true,
+		.timeout_ms = PLATFORM_TIMEOUT_MS,
+	};
+
+	if (!check_id(file_id, reply))
+		return;
+	request.target =
+		platform_target("/workspaces/%s/pending-uploads/%s/ack",
+				who->workspace_id, file_id);
+	platform_request_send(&request, reply);
+}
+
+void platform_events(struct platform_client *client, const struct identity *who,
+		     struct http_stream **stream, struct platform_reply *reply)
+{
+	struct platform_request request = {
+		.client = client,
+		.who = who,
+		.method = "GET",
+		.target = platform_target("/workspaces/%s/events/stream",
+					  who->workspace_id),
+		.timeout_ms = PLATFORM_TIMEOUT_MS,
+	};
+
+	platform_request_open(&request, reply, stream);
 }
 
 void platform_delegate(struct platform_client *client,
@@ -226,14 +304,28 @@ void platform_a2a(struct platform_client *client, const struct identity *who,
 	     a2a_message_send(message_id, message_id, text), reply);
 }
 
+bool platform_card_url(const struct identity *who, const char *peer_id,
+		       char *buf, size_t cap)
+{
+	int len = -1;
+
+	if (platform_id_valid(peer_id))
+		len = snprintf(buf, cap, "%s/registry/discover/%s", who->origin,
+			       peer_id);
+	if (len >= 0 && (size_t)len < cap)
+		return true;
+	*buf = '\0';
+	return false;
+}
+
 void platform_discover(struct platform_client *client,
 		       const struct identity *who, const char *peer_id,
-		       struct platform_reply *reply)
+		       int64_t timeout_ms, struct platform_reply *reply)
 {
 	if (check_id(peer_id, reply))
-		get(client, who,
-		    platform_target("/registry/discover/%s", peer_id), true,
-		    reply);
+		get_within(client, who,
+			   platform_target("/registry/discover/%s", peer_id),
+			   true, timeout_ms, reply);
 }
 
 void platform_peers(struct platform_client *client, const struct identity *who,
@@ -282,4 +374,33 @@ void platform_memory_recall(struct platform_client *client,
 	free(q);
 	free(s);
 	get(client, who, target, false, reply);
+}
+
+void platform_update_card(struct platform_client *client,
+			  const struct identity *who, json_t *card,
+			  struct platform_reply *reply)
+{
+	struct platform_request request = { .client = client,
+					    .who = who,
+					    .idempotent = true };
+
+	post(&request, platform_target("/registry/update-card"),
+	     json_pack("{s:s, s:O}", "workspace_id", who->workspace_id,
+		       "agent_card", card),
+	     reply);
+}
+
+void platform_broadcast(struct platform_client *client,
+			const struct identity *who, const char *message,
+			struct platform_reply *reply)
+{
+	struct platform_request request = {
+		.client = client,
+		.who = who,
+		.timeout_ms = PLATFORM_BROADCAST_MS,
+	};
+
+	post(&request,
+	     platform_target("/workspaces/%s/broadcast", who->workspace_id),
+	     payload_notify(message, NULL), reply);
 }

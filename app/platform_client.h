@@ -19,8 +19,9 @@
  * become part of a path; a request with a bad one fails with -EINVAL and
  * nothing is sent.
  *
- * Every request carries Authorization, read anew from its source, and Origin;
- * discover, peers and a2a also X-Workspace-ID.
+ * Every request carries Authorization, read anew from its source, Origin, and
+ * X-Molecule-Org-Id where the identity has one; discover, peers and a2a also
+ * X-Workspace-ID.
  */
 #ifndef APP_PLATFORM_CLIENT_H
 #define APP_PLATFORM_CLIENT_H
@@ -41,9 +42,12 @@ struct rt;
 
 /* How long a request may take in all, milliseconds. */
 #define PLATFORM_TIMEOUT_MS 10000
-#define PLATFORM_REPORT_MS 5000	      /* report_activity */
-#define PLATFORM_NOTIFY_MS 60000      /* notify, uploads: each */
-#define PLATFORM_A2A_MS 300000	      /* a2a: the peer thinks */
+#define PLATFORM_REPORT_MS 5000	 /* report_activity */
+#define PLATFORM_NOTIFY_MS 60000 /* notify, uploads: each */
+#define PLATFORM_BROADCAST_MS 30000
+#define PLATFORM_DOWNLOAD_MS 600000 /* a file of 25 MiB over a slow line … */
+#define PLATFORM_SILENCE_MS 60000   /* … of which no byte came for so long */
+#define PLATFORM_A2A_MS 300000	    /* a2a: the peer thinks */
 #define PLATFORM_RETRY_MAX_MS 3600000 /* longer Retry-After are cut to this */
 #define PLATFORM_UPLOAD_FILES_MAX 64
 #define PLATFORM_UPLOAD_FILE_MAX (25u * 1024 * 1024)
@@ -52,7 +56,8 @@ struct rt;
 #define PLATFORM_EXCERPT_MAX 200  /* characters of a body in a message */
 #define PLATFORM_SINCE_SECS 600	  /* a poll without cursor */
 #define PLATFORM_PAGE_BYTES (64u * 1024 * 1024) /* of one poll's answer */
-#define PLATFORM_PAGE 100      /* rows the server gives at most */
+#define PLATFORM_PAGE 100      /* rows the server gives unless asked for more */
+#define PLATFORM_PAGE_MAX 500  /* rows it gives at most */
 #define PLATFORM_TEXT_MAX 1024 /* enough for platform_reply_text */
 
 /* One for a process. */
@@ -86,8 +91,13 @@ struct platform_reply {
 	char *body;   /* NUL-terminated; NULL without an answer */
 	size_t body_len;
 	int64_t retry_after_ms; /* Retry-After, -1 when absent */
-	enum token_kind token;	/* which source was used */
-	char *detail;		/* a sentence that says more, or NULL */
+	/* X-RateLimit-Limit, -Remaining and -Reset (seconds); -1 when absent or
+	 * no number ("unlimited"). */
+	int64_t rate_limit, rate_remaining, rate_reset_s;
+	enum token_kind token; /* which source was used */
+	char *detail;	       /* a sentence that says more, or NULL */
+	uint32_t mark; /* tells errors with the same `err` apart: it differs
+			* where what is wrong does; 0 when `err` says all */
 };
 
 /* An answer with a 2xx status. */
@@ -115,6 +125,16 @@ const char *platform_reply_text(const struct platform_reply *reply, char *buf,
  * is none. Borrowed from the reply. */
 const char *platform_reply_error(const struct platform_reply *reply);
 
+/* What to say behind the status of a refusal: ": " with the server's words and
+ * hint, and in parentheses what the status means, as far as there are any; ""
+ * otherwise. Returns buf. */
+const char *platform_reply_words(const struct platform_reply *reply, char *buf,
+				 size_t cap);
+
+/* What to say behind an error of a request that must not be done twice: that
+ * it may have got through, or "". Static text. */
+const char *platform_reply_doubt(const struct platform_reply *reply);
+
 /* The first PLATFORM_EXCERPT_MAX characters of the body, "" without one.
  * Returns buf. */
 const char *platform_reply_excerpt(const struct platform_reply *reply,
@@ -139,12 +159,29 @@ void platform_heartbeat(struct platform_client *client,
 			const struct payload_heartbeat *beat,
 			int64_t timeout_ms, struct platform_reply *reply);
 
-/* C.3. The rows after `cursor`, oldest first; without one (NULL) those of the
- * last PLATFORM_SINCE_SECS, newest first. The cursor is percent-encoded.
- * `limit` 0 leaves the number of rows to the platform. */
-void platform_poll_activity(struct platform_client *client,
-			    const struct identity *who, const char *cursor,
-			    unsigned int limit, struct platform_reply *reply);
+/* C.3, C.17: rows of the activity list, all conditions together. With a cursor
+ * they come oldest first, else newest first. Texts are percent-encoded; NULL,
+ * 0 and false leave a condition out. An answer may have PLATFORM_PAGE_BYTES. */
+struct platform_activity_query {
+	const char *type;      /* "a2a_receive", "broadcast_receive", … */
+	const char *cursor;    /* only rows after the one with this id */
+	uint32_t since_secs;   /* only rows of the last so many seconds */
+	const char *before_ts; /* only rows strictly older (RFC 3339) */
+	const char *peer_id;   /* only rows from or to this workspace */
+	unsigned int limit;    /* rows at most; 0: PLATFORM_PAGE */
+	bool peer_info;	       /* with peer_name, peer_role, agent_card_url
+				* and attachments, where the server can */
+};
+void platform_activity(struct platform_client *client,
+		       const struct identity *who,
+		       const struct platform_activity_query *query,
+		       struct platform_reply *reply);
+
+/* G.1: opens the event stream. *stream is NULL when there was no answer, and
+ * the reply says why; else it is the caller's (http_close) whatever the status
+ * is. */
+void platform_events(struct platform_client *client, const struct identity *who,
+		     struct http_stream **stream, struct platform_reply *reply);
 
 /* C.9. The source is filled in here. */
 void platform_report_activity(struct platform_client *client,
@@ -165,6 +202,7 @@ void platform_notify(struct platform_client *client, const struct identity *who,
  * once, never repeated. */
 struct platform_file {
 	const char *name; /* without directories; any bytes */
+	const char *type; /* the MIME type (mime.h) */
 	int fd;
 	uint64_t size;
 };
@@ -172,14 +210,26 @@ void platform_upload(struct platform_client *client, const struct identity *who,
 		     const struct platform_file *files, size_t count,
 		     struct platform_reply *reply);
 
+/* C.7. Streams the content of a pending upload into `fd` (a file open for
+ * writing), and gives its size. On any failure, an answer without 2xx among
+ * them, what is in the file is to be thrown away; 404 and 410 say that there
+ * is nothing to fetch any more. -EFBIG: larger than PLATFORM_UPLOAD_FILE_MAX.
+ * What the write gave stands in *write_err, with reply->err the same; 0 when
+ * the disk did its part. The reply of a success has no body. */
+void platform_upload_content(struct platform_client *client,
+			     const struct identity *who, const char *file_id,
+			     int fd, uint64_t *size, int *write_err,
+			     struct platform_reply *reply);
+/* The file is safe here: the platform may forget it. */
+void platform_upload_ack(struct platform_client *client,
+			 const struct identity *who, const char *file_id,
+			 struct platform_reply *reply);
+
 /* Whether the file at `uri` came from this process: the platform lists own
  * uploads like those of the user, maybe before it has answered the upload.
  * While one is under way, and this address is not known, waits for it. For
  * struct activity_reader: `arg` is the client. Parks. */
 bool platform_own_upload(void *arg, const char *uri, const char *name);
-
-/* The MIME type that a file's name suggests. Static text. */
-const char *platform_mime_type(const char *name);
 
 /* C.8. The key makes a repetition harmless: `key` is sent as it is. */
 void platform_delegate(struct platform_client *client,
@@ -196,10 +246,17 @@ void platform_a2a(struct platform_client *client, const struct identity *who,
 		  const char *peer_id, const char *message_id, const char *text,
 		  struct platform_reply *reply);
 
-/* C.11, C.12, C.13 */
+/* Writes the address of a peer's card on the platform of `who`, which is what
+ * discover asks. False, and buf is "", when it is longer than `cap` or the id
+ * cannot be part of a path. No request is made. */
+bool platform_card_url(const struct identity *who, const char *peer_id,
+		       char *buf, size_t cap);
+
+/* C.11, C.12, C.13. discover is to be answered within `timeout_ms`
+ * (PLATFORM_TIMEOUT_MS when somebody waits for it). */
 void platform_discover(struct platform_client *client,
 		       const struct identity *who, const char *peer_id,
-		       struct platform_reply *reply);
+		       int64_t timeout_ms, struct platform_reply *reply);
 void platform_peers(struct platform_client *client, const struct identity *who,
 		    struct platform_reply *reply);
 /* `workspace_id` NULL: one's own. */
@@ -214,5 +271,15 @@ void platform_memory_commit(struct platform_client *client,
 void platform_memory_recall(struct platform_client *client,
 			    const struct identity *who, const char *query,
 			    const char *scope, struct platform_reply *reply);
+
+/* C.15. `card`: an object, borrowed. */
+void platform_update_card(struct platform_client *client,
+			  const struct identity *who, json_t *card,
+			  struct platform_reply *reply);
+
+/* C.16. */
+void platform_broadcast(struct platform_client *client,
+			const struct identity *who, const char *message,
+			struct platform_reply *reply);
 
 #endif

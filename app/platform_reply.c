@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/platform_request.h"
+#include "proto/text.h"
 
 void platform_reply_free(struct platform_reply *reply)
 {
@@ -23,13 +24,66 @@ void platform_reply_refuse(struct platform_reply *reply, int err,
 		.err = err,
 		.phase = HTTP_PHASE_CONNECT,
 		.retry_after_ms = -1,
+		.rate_limit = -1,
+		.rate_remaining = -1,
+		.rate_reset_s = -1,
 		.detail = detail != NULL ? strdup(detail) : NULL,
+		.mark = detail != NULL ? text_mark(detail) : 0,
 	};
 }
 
 const char *platform_reply_error(const struct platform_reply *reply)
 {
 	return json_string_value(json_object_get(reply->json, "error"));
+}
+
+/* What a status means, whatever was asked for; NULL: nothing in particular. */
+static const char *status_meaning(int status)
+{
+	switch (status) {
+	case 401:
+		return "the token is not accepted";
+	case 402:
+		return "the workspace's budget is used up; a person has to "
+		       "raise it";
+	case 403:
+		return "this workspace is not allowed to do that";
+	case 409:
+		return "that is in conflict with the workspace's state; it may "
+		       "be paused, or just being changed";
+	case 410:
+		return "the workspace has been removed from the platform";
+	case 413:
+		return "larger than the platform takes";
+	case 429:
+		return "too many requests; wait before the next one";
+	default:
+		return NULL;
+	}
+}
+
+const char *platform_reply_words(const struct platform_reply *reply, char *buf,
+				 size_t cap)
+{
+	const char *words = platform_reply_error(reply);
+	const char *hint =
+		json_string_value(json_object_get(reply->json, "hint"));
+	const char *meaning = status_meaning(reply->status);
+
+	if ((words || hint) && platform_unauthorised(reply))
+		meaning = NULL; /* they say more */
+	snprintf(buf, cap, "%s%s%s%s%s%s%s", words || hint ? ": " : "",
+		 words ? words : "", words && hint ? ". " : "",
+		 hint ? hint : "", meaning ? " (" : "", meaning ? meaning : "",
+		 meaning ? ")" : "");
+	return buf;
+}
+
+const char *platform_reply_doubt(const struct platform_reply *reply)
+{
+	return reply->phase == HTTP_PHASE_RECEIVE
+		       ? " (it may have been delivered all the same)"
+		       : "";
 }
 
 /* The length of the first `max` characters of UTF-8 text. */

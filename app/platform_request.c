@@ -92,19 +92,45 @@ static char *token_detail(const struct identity *who)
 								   : text;
 }
 
+/* A field that is a plain number, else -1. */
+static int64_t number_field(const struct http1_parser *head, const char *name)
+{
+	const char *value = http1_field(head, name);
+	int64_t number = 0;
+
+	if (value == NULL || *value == '\0')
+		return -1;
+	for (; *value >= '0' && *value <= '9'; value++)
+		if (number < INT32_MAX)
+			number = number * 10 + (*value - '0');
+	return *value == '\0' ? number : -1;
+}
+
+/* What an answer's head says. */
+static void take_head(struct platform_reply *reply,
+		      const struct platform_request *request, int status,
+		      const struct http1_parser *head)
+{
+	struct rt *rt = request->client->rt;
+
+	reply->status = status;
+	reply->retry_after_ms = platform_retry_after_ms(
+		http1_field(head, "retry-after"), clock_wall(rt));
+	reply->rate_limit = number_field(head, "x-ratelimit-limit");
+	reply->rate_remaining = number_field(head, "x-ratelimit-remaining");
+	reply->rate_reset_s = number_field(head, "x-ratelimit-reset");
+	if (status >= 300 && status < 400)
+		reply->detail = redirect_detail(http1_field(head, "location"));
+	else if (platform_unauthorised(reply))
+		reply->detail = token_detail(request->who);
+}
+
 /* Moves what an answer holds into the reply. */
 static void take_answer(struct platform_reply *reply,
 			const struct platform_request *request,
 			struct http_response *response)
 {
-	struct rt *rt = request->client->rt;
-
-	reply->status = response->status;
-	reply->retry_after_ms = platform_retry_after_ms(
-		http1_field(&response->head, "retry-after"), clock_wall(rt));
-	if (response->status >= 300 && response->status < 400)
-		reply->detail = redirect_detail(
-			http1_field(&response->head, "location"));
+	take_head(reply, request, response->status, &response->head);
 	reply->body = response->body;
 	reply->body_len = response->body_len;
 	response->body = NULL;
@@ -113,25 +139,25 @@ static void take_answer(struct platform_reply *reply,
 	if (reply->body_len > 0)
 		reply->json = json_parse_bounded(reply->body, reply->body_len,
 						 &reply->json_err);
-	if (reply->detail == NULL && platform_unauthorised(reply))
-		reply->detail = token_detail(request->who);
 }
 
-/* Why no connection came about, where more is known than an errno; or NULL. */
-static char *refusal_detail(const struct pool *pool)
+/* Why no connection came about, where more is known than an errno. */
+static void take_refusal(struct platform_reply *reply, const struct pool *pool)
 {
 	char text[PLATFORM_TEXT_MAX];
 
 	pool_refusal(pool, text, sizeof(text));
-	return *text != '\0' ? strdup(text) : NULL;
+	reply->detail = *text != '\0' ? strdup(text) : NULL;
+	reply->mark = pool_refusal_mark(pool);
 }
 
-static void fetch(const struct platform_request *request,
-		  const struct token *token, struct platform_reply *reply)
+/* The request as HTTP has it; everything borrowed from the arguments. */
+static struct http_request as_http(const struct platform_request *request,
+				   const struct token *token)
 {
 	struct http_request http = {
 		.method = request->method,
-		.url = &request->who->url,
+		.url = request->who->url,
 		.target = request->target,
 		.body = request->body,
 		.body_len = request->body_len,
@@ -143,21 +169,47 @@ static void fetch(const struct platform_request *request,
 				   : 0,
 		.body_max = request->answer_max,
 	};
-	struct http_response response = { 0 };
 
 	add_field(&http, "Authorization", token->bearer);
 	add_field(&http, "Origin", request->who->origin);
+	if (request->who->org_id != NULL)
+		add_field(&http, "X-Molecule-Org-Id", request->who->org_id);
 	if (request->type != NULL)
 		add_field(&http, "Content-Type", request->type);
 	if (request->as_workspace)
 		add_field(&http, "X-Workspace-ID", request->who->workspace_id);
+	return http;
+}
+
+static void fetch(const struct platform_request *request,
+		  const struct token *token, struct platform_reply *reply)
+{
+	struct http_request http = as_http(request, token);
+	struct http_response response = { 0 };
+
 	reply->err = http_fetch(
 		request->client->pool, &http, &response, &reply->phase,
 		deadline_in_ms(request->client->rt, request->timeout_ms));
 	if (reply->err == 0)
 		take_answer(reply, request, &response);
 	else if (reply->phase == HTTP_PHASE_CONNECT)
-		reply->detail = refusal_detail(request->client->pool);
+		take_refusal(reply, request->client->pool);
+}
+
+static void open_stream(const struct platform_request *request,
+			const struct token *token, struct platform_reply *reply,
+			struct http_stream **stream)
+{
+	struct http_request http = as_http(request, token);
+	int status;
+
+	reply->err = http_open(
+		request->client->pool, &http, stream, &status,
+		deadline_in_ms(request->client->rt, request->timeout_ms));
+	if (reply->err == 0)
+		take_head(reply, request, status, http_head(*stream));
+	else
+		take_refusal(reply, request->client->pool);
 }
 
 /* There is no token to send. */
@@ -170,30 +222,60 @@ static void refuse_token(struct platform_reply *reply,
 	platform_reply_refuse(reply, -EKEYREJECTED, text);
 }
 
+/* Begins *reply and reads the token. False: the reply says why not. */
+static bool prepare(const struct platform_request *request, struct token *token,
+		    struct platform_reply *reply)
+{
+	const struct token_source *source = &request->who->token;
+
+	*reply = (struct platform_reply){
+		.retry_after_ms = -1,
+		.rate_limit = -1,
+		.rate_remaining = -1,
+		.rate_reset_s = -1,
+		.token = token_source_kind(source),
+	};
+	*token = (struct token){ 0 };
+	if (request->target == NULL) {
+		reply->err = -ENOMEM;
+		return false;
+	}
+	reply->err = token_get(source, token);
+	if (reply->err == 0)
+		return true;
+	if (reply->err != -ECANCELED && reply->err != -ETIMEDOUT &&
+	    reply->err != -ENOMEM)
+		refuse_token(reply, request->who, reply->err);
+	return false;
+}
+
+static void finish(struct platform_request *request, struct token *token)
+{
+	token_release(token);
+	free(request->target);
+	free(request->body);
+	request->target = request->body = NULL;
+}
+
 void platform_request_send(struct platform_request *request,
 			   struct platform_reply *reply)
 {
 	struct token token;
-	int err;
 
-	*reply = (struct platform_reply){
-		.retry_after_ms = -1,
-		.token = token_source_kind(&request->who->token),
-	};
-	if (request->target == NULL) {
-		reply->err = -ENOMEM;
-	} else {
-		err = token_get(&request->who->token, &token);
-		if (err == 0)
-			fetch(request, &token, reply);
-		else if (err == -ECANCELED || err == -ETIMEDOUT ||
-			 err == -ENOMEM)
-			reply->err = err;
-		else
-			refuse_token(reply, request->who, err);
-		token_release(&token);
-	}
-	free(request->target);
-	free(request->body);
-	request->target = request->body = NULL;
+	if (prepare(request, &token, reply))
+		fetch(request, &token, reply);
+	finish(request, &token);
+}
+
+bool platform_request_open(struct platform_request *request,
+			   struct platform_reply *reply,
+			   struct http_stream **stream)
+{
+	struct token token;
+
+	*stream = NULL;
+	if (prepare(request, &token, reply))
+		open_stream(request, &token, reply, stream);
+	finish(request, &token);
+	return *stream != NULL;
 }

@@ -3,7 +3,7 @@
  * platform_request - what all requests of the platform client have in common:
  * the headers, the token, the timeout, and the making of a reply.
  *
- * For platform_client.c and platform_upload.c.
+ * For platform_client.c, platform_upload.c and platform_download.c.
  */
 #ifndef APP_PLATFORM_REQUEST_H
 #define APP_PLATFORM_REQUEST_H
@@ -44,6 +44,20 @@ void platform_reply_refuse(struct platform_reply *reply, int err,
 /* Sends it and fills in *reply. A NULL target becomes -ENOMEM. Parks. */
 void platform_request_send(struct platform_request *request,
 			   struct platform_reply *reply);
+
+/* Sends it for an answer that streams. True: *stream is open, with
+ * reply->status and what the head says, whatever the status is. False: *reply
+ * says why not. The rest as platform_request_send; the deadline is that of the
+ * head. Parks. */
+bool platform_request_open(struct platform_request *request,
+			   struct platform_reply *reply,
+			   struct http_stream **stream);
+
+/* platform_upload_content, from `target`, which is taken. Parks. */
+void platform_download(struct platform_client *client,
+		       const struct identity *who, char *target, int fd,
+		       uint64_t *size, int *write_err,
+		       struct platform_reply *reply);
 
 /* platform_upload, to `target`, which is taken. Parks. */
 void platform_upload_send(struct platform_client *client,

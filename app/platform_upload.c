@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "app/platform_request.h"
 #include "proto/json.h"
@@ -27,58 +26,6 @@ struct upload {
 	size_t text_at; /* how much of it has gone */
 	uint64_t left;	/* bytes of the file still to go */
 };
-
-static const struct {
-	const char *ending, *type;
-} types[] = {
-	{ "csv", "text/csv" },
-	{ "css", "text/css" },
-	{ "gif", "image/gif" },
-	{ "gz", "application/gzip" },
-	{ "htm", "text/html" },
-	{ "html", "text/html" },
-	{ "jpeg", "image/jpeg" },
-	{ "jpg", "image/jpeg" },
-	{ "js", "text/javascript" },
-	{ "json", "application/json" },
-	{ "m4a", "audio/mp4" },
-	{ "md", "text/markdown" },
-	{ "mov", "video/quicktime" },
-	{ "mp3", "audio/mpeg" },
-	{ "mp4", "video/mp4" },
-	{ "ogg", "audio/ogg" },
-	{ "pdf", "application/pdf" },
-	{ "png", "image/png" },
-	{ "svg", "image/svg+xml" },
-	{ "tar", "application/x-tar" },
-	{ "tif", "image/tiff" },
-	{ "tiff", "image/tiff" },
-	{ "txt", "text/plain" },
-	{ "wav", "audio/x-wav" },
-	{ "webm", "video/webm" },
-	{ "webp", "image/webp" },
-	{ "xml", "text/xml" },
-	{ "zip", "application/zip" },
-	{ "docx",
-	  "application/vnd.openxmlformats-officedocument.wordprocessingml."
-	  "document" },
-	{ "pptx",
-	  "application/vnd.openxmlformats-officedocument.presentationml."
-	  "presentation" },
-	{ "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml."
-		  "sheet" },
-};
-
-const char *platform_mime_type(const char *name)
-{
-	const char *dot = strrchr(name, '.');
-
-	if (dot != NULL && dot != name)
-		for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
-			if (strcasecmp(dot + 1, types[i].ending) == 0)
-				return types[i].type;
-	return "application/octet-stream";
-}
 
 /* A name as it may stand between quotes in a part's head: the three
  * characters that would end it are percent-encoded (RFC 7578 section 2). */
@@ -121,8 +68,7 @@ static char *part_text(const struct upload *upload, size_t i)
 		&text,
 		"%s--%s\r\nContent-Disposition: form-data; name=\"files\"; "
 		"filename=\"%s\"\r\nContent-Type: %s\r\n\r\n",
-		line_end, upload->boundary, name,
-		platform_mime_type(upload->files[i].name));
+		line_end, upload->boundary, name, upload->files[i].type);
 	free(name);
 	return n < 0 ? NULL : text;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "app/state_dir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -19,12 +20,13 @@
  */
 static const char *const temp_endings[] = { ".tmp", ".tmp2", ".tmp3" };
 #define TEMP_COUNT (sizeof(temp_endings) / sizeof(*temp_endings))
-#define NAME_MAX_LEN 192u /* of a file with its ending */
+#define NAME_MAX_LEN STATE_DIR_NAME_MAX /* of a file with its ending */
 
+/* How the names of our files begin. */
 static const char *const known_names[] = {
 	STATE_DIR_TOKEN,
 	STATE_DIR_SECRET,
-	STATE_DIR_CURSOR,
+	".mcp_",
 };
 
 /* One write. It outlives a caller that is cancelled. */
@@ -121,6 +123,14 @@ const char *state_dir_path(struct state_dir *dir)
 	return dir->path;
 }
 
+const char *state_dir_name(char buf[STATE_DIR_NAME_MAX], const char *base,
+			   const char *suffix)
+{
+	snprintf(buf, STATE_DIR_NAME_MAX, "%s%s", base,
+		 suffix != NULL ? suffix : "");
+	return buf;
+}
+
 static ssize_t read_all(struct rt *rt, int fd, char *buf, size_t cap)
 {
 	size_t len = 0;
@@ -175,6 +185,38 @@ ssize_t state_dir_read(struct state_dir *dir, const char *name, char *buf,
 	n = state_dir_read_path(dir->rt, path, buf, cap);
 	free(path);
 	return n;
+}
+
+ssize_t state_dir_read_secret(struct rt *rt, const char *path, size_t max,
+			      char **text)
+{
+	struct stat st;
+	ssize_t n;
+	int fd = io_openat(rt, AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY,
+			   0, DEADLINE_NEVER);
+
+	*text = NULL;
+	if (fd < 0)
+		return fd;
+	n = io_fstat(rt, fd, &st);
+	if (n == 0 && !S_ISREG(st.st_mode))
+		n = -ENOTSUP;
+	else if (n == 0 && (st.st_mode & (S_IRGRP | S_IROTH)) != 0)
+		n = -EPERM;
+	else if (n == 0 && st.st_size > (off_t)max)
+		n = -EFBIG;
+	if (n == 0) {
+		max = (size_t)st.st_size + 1;
+		*text = malloc(max);
+		n = *text != NULL ? read_all(rt, fd, *text, max) : -ENOMEM;
+	}
+	io_close(rt, fd);
+	if (n < 0 && *text != NULL) {
+		explicit_bzero(*text, max);
+		free(*text);
+		*text = NULL;
+	}
+	return n == -EMSGSIZE ? -EFBIG : n; /* it has grown meanwhile */
 }
 
 /* mkdir -p; existing directories keep their mode. */
@@ -446,19 +488,62 @@ int state_dir_remove(struct state_dir *dir, const char *name)
 	return err == -ENOENT ? 0 : err;
 }
 
+static bool is_temporary(const char *name)
+{
+	size_t len = strlen(name);
+	bool known = false;
+
+	for (size_t i = 0; i < sizeof(known_names) / sizeof(*known_names); i++)
+		known = known || strncmp(name, known_names[i],
+					 strlen(known_names[i])) == 0;
+	for (size_t i = 0; known && i < TEMP_COUNT; i++) {
+		size_t end = strlen(temp_endings[i]);
+
+		if (len > end && strcmp(name + len - end, temp_endings[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+int state_dir_sub_at(struct rt *rt, int dirfd, const char *name)
+{
+	int err = io_mkdirat(rt, dirfd, name, 0700, DEADLINE_NEVER);
+
+	if (err < 0 && err != -EEXIST && err != -EROFS && err != -EACCES)
+		return err;
+	return io_openat(rt, dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+			 0, DEADLINE_NEVER);
+}
+
+int state_dir_sub(struct state_dir *dir, const char *name)
+{
+	int dirfd = open_dir(dir, true);
+	int fd;
+
+	if (dirfd < 0)
+		return dirfd;
+	fd = state_dir_sub_at(dir->rt, dirfd, name);
+	io_close(dir->rt, dirfd);
+	return fd;
+}
+
 void state_dir_clean(struct state_dir *dir)
 {
-	char temp[NAME_MAX_LEN];
 	int dirfd = open_dir(dir, false);
+	const struct dirent *entry;
+	DIR *list;
 
 	if (dirfd < 0)
 		return;
-	for (size_t i = 0; i < sizeof(known_names) / sizeof(*known_names); i++)
-		for (size_t k = 0; k < TEMP_COUNT; k++) {
-			temp_name(temp, known_names[i], k);
-			if (is_stale(dir->rt, dirfd, temp))
-				io_unlinkat(dir->rt, dirfd, temp, 0,
-					    DEADLINE_NEVER);
-		}
-	io_close(dir->rt, dirfd);
+	list = fdopendir(dirfd);
+	if (list == NULL) {
+		io_close(dir->rt, dirfd);
+		return;
+	}
+	while ((entry = readdir(list)) != NULL)
+		if (is_temporary(entry->d_name) &&
+		    is_stale(dir->rt, dirfd, entry->d_name))
+			io_unlinkat(dir->rt, dirfd, entry->d_name, 0,
+				    DEADLINE_NEVER);
+	closedir(list);
 }

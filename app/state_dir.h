@@ -14,7 +14,8 @@
  * as a warning, and again only after a write has succeeded; the program goes
  * on with what it has in memory.
  *
- * Nothing else in the program opens files for its own purposes.
+ * Nothing else in the program opens files for its own purposes, but for the
+ * files of users, which lie in a directory of their own (upload_store.h).
  */
 #ifndef APP_STATE_DIR_H
 #define APP_STATE_DIR_H
@@ -33,6 +34,9 @@ struct rt;
 #define STATE_DIR_TOKEN ".auth_token"
 #define STATE_DIR_SECRET ".platform_inbound_secret"
 #define STATE_DIR_CURSOR ".mcp_inbox_cursor"
+#define STATE_DIR_BROADCASTS ".mcp_broadcast_cursor"
+/* One of these names with what tells a workspace from others behind it. */
+#define STATE_DIR_NAME_MAX 192
 #define STATE_DIR_FILE_MAX 65536u /* bytes of a file written or read */
 #define STATE_DIR_STALE_S 60	  /* a temporary file this old is abandoned */
 
@@ -61,6 +65,11 @@ void state_dir_stop(struct state_dir *dir, struct deadline deadline);
  * choose (no HOME) or out of memory. Borrowed. Parks at first use. */
 const char *state_dir_path(struct state_dir *dir);
 
+/* The name of a workspace's own file: `base` and its suffix (identity.h; NULL
+ * is ""). Returns buf. Does not park. */
+const char *state_dir_name(char buf[STATE_DIR_NAME_MAX], const char *base,
+			   const char *suffix);
+
 /* Reads the file `name` of the directory whole into buf. Returns the count
  * (buf is NUL-terminated behind it); -ENOENT; -EMSGSIZE when it has cap bytes
  * or more; or what the system gave. Parks. */
@@ -69,6 +78,13 @@ ssize_t state_dir_read(struct state_dir *dir, const char *name, char *buf,
 /* The same for any path. */
 ssize_t state_dir_read_path(struct rt *rt, const char *path, char *buf,
 			    size_t cap);
+
+/* Reads a file of up to `max` bytes that holds secrets: *text, of which the
+ * count is returned and NUL-terminated behind it, is the caller's to wipe and
+ * free. -EPERM when others than the owner may read it; -EFBIG; -ENOMEM;
+ * -ENOTSUP when it is not a regular file; or what the system gave. Parks. */
+ssize_t state_dir_read_secret(struct rt *rt, const char *path, size_t max,
+			      char **text);
 
 /* Replaces the file `name` by these bytes (at most STATE_DIR_FILE_MAX; they
  * are copied). 0, or a negative errno, which has been logged as described.
@@ -95,7 +111,15 @@ int state_dir_set_aside(struct state_dir *dir, const char *name);
 /* Removes the file `name`: 0, also when there is none. Parks. */
 int state_dir_remove(struct state_dir *dir, const char *name);
 
-/* Removes temporary files that a killed process left. Parks. */
+/* Opens the directory `name` in the directory, both made with mode 0700 when
+ * absent; a link is not followed. A descriptor for io_close, or a negative
+ * errno, which is not logged. Parks. */
+int state_dir_sub(struct state_dir *dir, const char *name);
+/* The same in an open directory. */
+int state_dir_sub_at(struct rt *rt, int dirfd, const char *name);
+
+/* Removes temporary files of this program that a killed process left, those of
+ * all workspaces. Parks. */
 void state_dir_clean(struct state_dir *dir);
 
 #endif

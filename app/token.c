@@ -25,7 +25,11 @@ const char *token_source_name(const struct token_source *source, char *buf,
 
 	switch (token_source_kind(source)) {
 	case TOKEN_INLINE:
-		snprintf(buf, cap, "MOLECULE_WORKSPACE_TOKEN");
+		if (source->list != NULL)
+			snprintf(buf, cap, "%s[%zu]", source->list,
+				 source->index);
+		else
+			snprintf(buf, cap, "MOLECULE_WORKSPACE_TOKEN");
 		break;
 	case TOKEN_FILE:
 		snprintf(buf, cap,

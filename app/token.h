@@ -7,7 +7,8 @@
  * in the state directory. The first that is configured is used, alone: if it
  * cannot be, that is an error, not a reason to try the next. Files are read
  * anew for each request, so a rotated token works from the next one on; an
- * inline token costs no system call.
+ * inline token costs no system call. A token from a list of workspaces
+ * (MOLECULE_WORKSPACES) is an inline one.
  */
 #ifndef APP_TOKEN_H
 #define APP_TOKEN_H
@@ -25,6 +26,8 @@ enum token_kind { TOKEN_INLINE, TOKEN_FILE, TOKEN_STATE };
 /* All borrowed for the structure's life. */
 struct token_source {
 	const char *value;	 /* or NULL; valid by token_check */
+	const char *list;	 /* the list it stands in; NULL: none */
+	size_t index;		 /* of its entry there */
 	const char *file;	 /* or NULL */
 	struct state_dir *state; /* for .auth_token, and for reading files */
 };

@@ -2,54 +2,27 @@
 /* delegate_task_async and check_task_status: delegations by handle. */
 #include "app/tools_call.h"
 
+#include <stdlib.h>
+
+#include "app/delegate.h"
+#include "app/delegate_wait.h"
+#include "app/fleet.h"
 #include "app/platform_client.h"
 #include "proto/json.h"
 #include "proto/listing.h"
-#include "proto/payload.h"
+#include "proto/outcome.h"
 
-/* A delegation to be started. */
-struct start {
-	const char *peer_id;
-	const char *task;
-};
-
-static void start(const struct tools *tools, const struct start *what,
-		  const char *again, struct platform_reply *reply)
-{
-	char key[PAYLOAD_KEY_LEN + 1];
-
-	payload_idempotency_key(key, what->peer_id, what->task, again);
-	platform_delegate(tools->client, tools->identity, what->peer_id,
-			  what->task, key, reply);
-}
-
-/* The platform knows a task by its text. While one is under way a repetition
- * is answered with that one; when it has ended the task is wanted anew. */
-static bool has_ended(const struct platform_reply *reply)
-{
-	return platform_ok(reply) &&
-	       json_get_true(reply->json, "idempotent_hit") &&
-	       payload_delegation_over(json_get_text(reply->json, "status"));
-}
-
-static void started(struct tool_call *call, const struct start *what,
-		    const json_t *answer)
+static void started(struct delegate *d, const json_t *answer)
 {
 	bool repeated = json_get_true(answer, "idempotent_hit");
-	const char *id = json_get_text(answer, "delegation_id");
 	const char *status =
 		repeated ? json_get_text_or(answer, "status", "delegated")
 			 : "delegated";
 	json_t *json;
 
-	if (!id) {
-		tools_call_fail(call,
-				"Error: delegation failed \xE2\x80\x94 the "
-				"platform's answer has no delegation_id");
-		return;
-	}
-	json = json_pack("{s:s, s:s, s:s}", "delegation_id", id, "workspace_id",
-			 what->peer_id, "status", status);
+	json = json_pack("{s:s, s:s, s:s}", "delegation_id",
+			 json_get_text_or(answer, "delegation_id", ""),
+			 "workspace_id", d->peer_id, "status", status);
 	if (json && repeated)
 		json_object_set_new(json, "idempotent_hit", json_true());
 	if (json)
@@ -61,91 +34,151 @@ static void started(struct tool_call *call, const struct start *what,
 				   "check_task_status for the outcome."
 				 : "The task was delegated. Ask "
 				   "check_task_status with this delegation_id "
-				   "for the outcome.");
-	tools_call_json(call, json, 0);
+				   "for the outcome; a peer that polls for its "
+				   "messages answers with a message to your "
+				   "inbox.");
+	tools_call_json(d->call, json, 0);
 }
 
-static void not_started(struct tool_call *call,
-			const struct platform_reply *reply)
+/* A message of the peer that stands unanswered has its answer now. */
+static void note_reply(const struct delegate *d)
 {
-	char text[PLATFORM_TEXT_MAX];
+	struct turns *turns = d->call->tools->turns;
+	struct turn turn;
 
-	if (reply->err)
-		tools_call_fail(call,
-				"Error: delegation failed \xE2\x80\x94 %s",
-				platform_reply_text(reply, text, sizeof(text)));
-	else
-		tools_call_fail(
-			call, "Error: delegation failed with status %d: %s",
-			reply->status,
-			platform_reply_excerpt(reply, text, sizeof(text)));
+	if (!turns)
+		return;
+	turns_begin(turns, &turn, d->call->source, d->peer_id);
+	turns_end(&turn, false);
 }
 
 void tools_delegate_task_async(struct tool_call *call)
 {
-	const struct tools *tools = call->tools;
 	struct platform_reply reply;
-	struct start what;
+	struct delegate d;
 
-	if (!tools_call_string(call, "workspace_id", &what.peer_id) ||
-	    !tools_call_string(call, "task", &what.task))
+	if (!delegate_read(&d, call, "delegate_task_async"))
 		return;
-	if (!*what.peer_id || !*what.task) {
-		tools_call_fail(call,
-				"Error: workspace_id and task are required");
-		return;
+	delegate_post(&d, &reply);
+	if (platform_ok(&reply) && json_get_text(reply.json, "delegation_id")) {
+		note_reply(&d);
+		started(&d, reply.json);
+	} else {
+		delegate_not_posted(&d, &reply);
 	}
-	start(tools, &what, NULL, &reply);
-	if (has_ended(&reply)) {
-		char again[UUID_LEN + 1];
-
-		platform_new_id(tools->rt, again);
-		platform_reply_free(&reply);
-		start(tools, &what, again, &reply);
-	}
-	if (platform_ok(&reply))
-		started(call, &what, reply.json);
-	else
-		not_started(call, &reply);
 	platform_reply_free(&reply);
+}
+
+/* row[key] = value, unless it has one. */
+static bool set_missing(json_t *row, const char *key, json_t *value)
+{
+	if (json_object_get(row, key)) {
+		json_decref(value);
+		return true;
+	}
+	return json_object_set_new(row, key, value) == 0;
+}
+
+/* Completes a row that calls a task completed which is only queued. */
+static bool set_queued(json_t *row)
+{
+	return json_set_text(row, "status", "queued") == 0 &&
+	       json_object_set_new(row, "response_preview", json_null()) == 0 &&
+	       json_set_text(
+		       row, "note",
+		       "The peer polls for its messages and has the task. "
+		       "Its answer arrives in your inbox as a message "
+		       "with its ID as peer_id (wait_for_message). Do "
+		       "not send the task again.") == 0;
+}
+
+/* Puts the whole answer beside its beginning. */
+static bool set_whole(struct tool_call *call, json_t *row,
+		      const struct outcome *outcome, const char *task_id)
+{
+	struct outcome_text whole = delegate_whole_answer(
+		call, task_id, json_get_text_or(row, "target_id", ""),
+		outcome->text);
+	bool done;
+
+	if (whole.text)
+		done = json_set_text(row, "response", whole.text) == 0;
+	else
+		done = json_object_set_new(row, "response_truncated",
+					   json_true()) == 0;
+	free(whole.text);
+	return done;
+}
+
+static bool complete(struct tool_call *call, const struct outcome *outcome,
+		     const char *task_id)
+{
+	json_t *row = outcome->row;
+	bool done = set_missing(row, "summary", json_string("")) &&
+		    set_missing(row, "response_preview", json_null());
+
+	if (outcome->kind == OUTCOME_QUEUED)
+		done = done && set_queued(row);
+	if (outcome->kind == OUTCOME_FAILED && *outcome->text)
+		done = done &&
+		       set_missing(row, "error", json_string(outcome->text));
+	if (outcome->cut)
+		done = done && set_whole(call, row, outcome, task_id);
+	return done;
+}
+
+/* The structured form says whose words are in it. */
+static void mark_untrusted(struct tool_call *call)
+{
+	call->untrusted = true;
+	if (call->structured)
+		json_object_set_new(call->structured, "untrusted", json_true());
 }
 
 static void status_of(struct tool_call *call, const json_t *rows,
 		      const char *task_id)
 {
-	json_t *row;
+	struct outcome outcome;
 
 	if (!*task_id) {
 		tools_call_json(call, listing_delegations(rows), 0);
+		mark_untrusted(call);
 		return;
 	}
-	row = listing_delegation(rows, task_id);
-	if (row)
-		tools_call_json(call, json_incref(row), 0);
-	else
+	outcome_read(&outcome, rows, task_id);
+	if (outcome.kind == OUTCOME_UNKNOWN)
 		tools_call_json(call,
 				json_pack("{s:s, s:s}", "status", "not_found",
 					  "delegation_id", task_id),
 				0);
+	else if (complete(call, &outcome, task_id))
+		tools_call_json(call, json_incref(outcome.row), 0);
+	if (outcome.kind != OUTCOME_UNKNOWN)
+		mark_untrusted(call);
 }
 
 void tools_check_task_status(struct tool_call *call)
 {
-	const struct tools *tools = call->tools;
 	struct platform_reply reply;
-	char text[PLATFORM_TEXT_MAX];
-	const char *task_id;
+	char text[PLATFORM_TEXT_MAX], meaning[DELEGATE_MEANING_MAX];
+	const char *task_id, *peer_id;
 
 	if (!tools_call_string(call, "task_id", &task_id))
 		return;
-	platform_delegations(tools->client, tools->identity, &reply);
+	/* It names the peer, if it is a string at all. */
+	peer_id = json_get_text(call->arguments, "workspace_id");
+	if (!tools_call_source(call, "source_workspace_id", peer_id))
+		return;
+	platform_delegations(call->tools->client, &call->source->who, &reply);
 	if (reply.err)
 		tools_call_fail(
 			call, "Error checking delegations: %s",
 			platform_reply_text(&reply, text, sizeof(text)));
 	else if (!platform_ok(&reply))
-		tools_call_fail(call, "Error: failed to check delegations (%d)",
-				reply.status);
+		tools_call_fail(
+			call, "Error: failed to check delegations (%d)%s",
+			reply.status,
+			delegate_meaning(&reply, meaning, sizeof(meaning)));
 	else if (!json_is_array(reply.json))
 		tools_call_fail(call, "Error checking delegations: the "
 				      "platform's answer is not a list");

@@ -8,70 +8,103 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/config.h"
+#include "app/delegate.h"
+#include "app/delegate_wait.h"
+#include "app/fleet.h"
+#include "app/peers.h"
 #include "app/platform_client.h"
-#include "app/workspace.h"
 #include "proto/a2a.h"
 #include "proto/json.h"
 #include "proto/payload.h"
 #include "proto/utf8.h"
-#include "runtime/task.h"
-
-/* Tries while no connection comes about; after the nth, n seconds of rest. */
-#define ATTEMPTS 3
 
 /* A delegation under way. */
 struct delegation {
-	struct tool_call *call;
-	const char *peer_id;
-	const char *task;
-	const char *name; /* the peer's, or its id */
-	const char *url;  /* the peer's, or the platform's */
+	struct delegate d;
+	struct delegate_wait wait;
+	char *name; /* d.name, owned */
+	char *url;  /* the peer's, or the platform's; owned */
 };
 
 static void not_accessible(struct tool_call *call, const char *peer_id,
-			   const char *why)
+			   const char *why, const char *meaning)
 {
-	tools_call_fail(call,
-			"Error: workspace %s not found or not accessible%s%s. "
-			"Access control allows your parent, children and "
-			"siblings only: list_peers shows them with their IDs.",
-			peer_id, why ? ": " : "", why ? why : "");
+	tools_call_fail(
+		call,
+		"Error: workspace %s not found or not accessible%s%s%s. "
+		"Access control allows your parent, children and "
+		"siblings only: list_peers shows them with their IDs.",
+		peer_id, *why ? ": " : "", why, meaning);
+}
+
+static void not_discovered(const struct delegation *d,
+			   const struct platform_reply *reply)
+{
+	char text[PLATFORM_TEXT_MAX], meaning[DELEGATE_MEANING_MAX];
+	bool plain = reply->err == -EINVAL || reply->status == 404;
+
+	not_accessible(
+		d->d.call, d->d.peer_id,
+		plain ? "" : platform_reply_text(reply, text, sizeof(text)),
+		plain ? "" : delegate_meaning(reply, meaning, sizeof(meaning)));
+}
+
+/* What to call the peer: as the platform does, as it did, by its id. */
+static const char *name_of(const struct delegation *d, const json_t *peer)
+{
+	struct peers *peers = d->d.call->tools->peers;
+	const char *name = json_get_text_or(peer, "name", "");
+	struct peer known;
+
+	if (peers && *name)
+		peers_seen(peers, d->d.peer_id, name, NULL, d->d.call->source);
+	else if (peers && peers_find(peers, d->d.peer_id, &known))
+		name = known.name;
+	return *name ? name : d->d.peer_id;
 }
 
 /* Asks the platform who the peer is. False when that failed: the error is
- * left. The delegation borrows from *reply. */
-static bool discover(struct delegation *d, struct platform_reply *reply)
+ * left. */
+static bool discover(struct delegation *d)
 {
-	const struct tools *tools = d->call->tools;
-	char text[PLATFORM_TEXT_MAX];
-	const char *url;
+	struct tool_call *call = d->d.call;
+	const struct identity *who = &call->source->who;
+	struct platform_reply reply;
+	bool found;
 
-	platform_discover(tools->client, tools->identity, d->peer_id, reply);
-	if (!platform_ok(reply)) {
-		bool plain = reply->err == -EINVAL || reply->status == 404;
-
-		not_accessible(
-			d->call, d->peer_id,
-			plain ? NULL
-			      : platform_reply_text(reply, text, sizeof(text)));
-		return false;
+	for (;;) {
+		platform_discover(call->tools->client, who, d->d.peer_id,
+				  PLATFORM_TIMEOUT_MS, &reply);
+		if (reply.err || (reply.status != 429 && reply.status != 503) ||
+		    !delegate_again(&d->d, &reply, true,
+				    "the platform is busy"))
+			break;
+		platform_reply_free(&reply);
 	}
-	d->name = json_get_text_or(reply->json, "name", "");
-	if (!*d->name)
-		d->name = d->peer_id;
-	url = json_get_text_or(reply->json, "url", "");
-	d->url = *url ? url : tools->identity->origin;
-	return true;
+	found = platform_ok(&reply);
+	if (found) {
+		const char *url = json_get_text_or(reply.json, "url", "");
+
+		d->name = strdup(name_of(d, reply.json));
+		d->url = strdup(*url ? url : who->origin);
+		d->d.name = d->name ? d->name : d->d.peer_id;
+	} else {
+		not_discovered(d, &reply);
+	}
+	platform_reply_free(&reply);
+	d->d.attempts = 0;
+	return found;
 }
 
 /* Tells the platform's activity log; nothing depends on it. */
-static void report(const struct delegation *d,
-		   struct payload_activity *activity, const char *format, ...)
+static void report(struct delegation *d, struct payload_activity *activity,
+		   const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-static void report(const struct delegation *d,
-		   struct payload_activity *activity, const char *format, ...)
+static void report(struct delegation *d, struct payload_activity *activity,
+		   const char *format, ...)
 {
-	const struct tools *tools = d->call->tools;
+	struct tool_call *call = d->d.call;
 	struct platform_reply reply;
 	char *summary;
 	va_list args;
@@ -82,167 +115,262 @@ static void report(const struct delegation *d,
 	va_end(args);
 	if (n < 0)
 		return;
-	activity->target_id = d->peer_id;
+	activity->target_id = d->d.peer_id;
 	activity->summary = summary;
-	platform_report_activity(tools->client, tools->identity, activity,
-				 &reply);
+	platform_report_activity(call->tools->client, &call->source->who,
+				 activity, &reply);
 	platform_reply_free(&reply);
 	free(summary);
 }
 
-/* Whether sending once more is free of risk and may help. */
-static bool may_retry(const struct platform_reply *reply)
-{
-	if (reply->err == 0 || reply->phase != HTTP_PHASE_CONNECT)
-		return false;
-	switch (-reply->err) {
-	case ECONNREFUSED:
-	case ECONNRESET:
-	case ECONNABORTED:
-	case EHOSTUNREACH:
-	case ENETUNREACH:
-	case ETIMEDOUT:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* Every attempt carries the same message id, so that whoever sees the message
- * twice can tell; and there is another one only when nothing was sent. */
-static void send_task(const struct delegation *d, struct platform_reply *reply)
-{
-	const struct tools *tools = d->call->tools;
-	char message_id[UUID_LEN + 1];
-
-	platform_new_id(tools->rt, message_id);
-	if (tools->workspace)
-		workspace_task_begin(tools->workspace);
-	for (int attempt = 1;; attempt++) {
-		platform_a2a(tools->client, tools->identity, d->peer_id,
-			     message_id, d->task, reply);
-		if (attempt == ATTEMPTS || !may_retry(reply))
-			break;
-		if (task_sleep(tools->rt,
-			       deadline_in_ms(tools->rt, 1000 * attempt)) != 0)
-			break;
-		platform_reply_free(reply);
-	}
-	if (tools->workspace)
-		workspace_task_end(tools->workspace);
-}
-
-static void failed(const struct delegation *d, const char *detail,
+static void failed(struct delegation *d, const char *detail,
 		   bool may_have_arrived)
 {
+	if (!may_have_arrived)
+		delegate_wait_unsent(&d->wait);
 	tools_call_fail(
-		d->call,
+		d->d.call,
 		"DELEGATION FAILED to %s: [A2A_ERROR] %s%s [target=%s]\n"
 		"Options: (1) delegate to another peer (list_peers shows "
 		"them), (2) do the task yourself, (3) tell the user that it "
 		"could not be delegated, and why.",
-		d->name, detail,
+		d->d.name, detail,
 		may_have_arrived ? " (the peer may have received the task all "
 				   "the same)"
 				 : "",
-		d->url);
+		d->url ? d->url : "");
 	report(d,
 	       &(struct payload_activity){ .type = "a2a_receive",
 					   .status = "error",
 					   .error_detail = detail },
-	       "%s failed: %s", d->name, detail);
+	       "%s failed: %s", d->d.name, detail);
 }
 
-/* The peer's answer becomes the tool's: text is taken. */
-static void answered(const struct delegation *d, struct a2a_reply *answer)
+/* The peer's words become the tool's answer: text is taken. They go to the
+ * activity log, unless they came from there. */
+static void answered(struct delegation *d, char *text, bool logged)
 {
-	size_t chars = utf8_count(answer->text, strlen(answer->text));
-	char *text = answer->text;
+	size_t chars = text ? utf8_count(text, strlen(text)) : 0;
 
-	answer->text = NULL;
 	report(d,
-	       &(struct payload_activity){
-		       .type = "a2a_receive", .status = "ok", .result = text },
-	       "%s responded (%zu chars)", d->name, chars);
-	tools_call_take(d->call, text);
+	       &(struct payload_activity){ .type = "a2a_receive",
+					   .status = "ok",
+					   .result = logged ? NULL : text },
+	       "%s responded (%zu chars)", d->d.name, chars);
+	d->d.call->untrusted = true;
+	tools_call_take(d->d.call, text);
 }
 
-static void conclude(const struct delegation *d, struct a2a_reply *answer)
+/* Where an answer shows that this call does not give. */
+static const char *elsewhere(const struct delegation *d)
 {
-	switch (answer->kind) {
+	return d->wait.by_inbox
+		       ? "arrives in your inbox as a message with that peer_id "
+			 "(wait_for_message)"
+		       : "can be read with chat_history (messages of this "
+			 "workspace do not come to this process)";
+}
+
+static void replied(struct delegation *d)
+{
+	tools_call_answer(
+		d->d.call,
+		"Delivered to %s (%s), as your reply to its message %s. It "
+		"polls for its messages, and nobody answers an answer, so the "
+		"call did not wait. Should it write again, that %s.",
+		d->d.name, d->d.peer_id, d->wait.turn.replies_to, elsewhere(d));
+}
+
+/* Nothing more is known when the call's time is over. */
+static void late(struct delegation *d)
+{
+	const struct delegate_wait *w = &d->wait;
+	char waited[64] = "answers when it comes to it";
+	char delegation[2 * ACTIVITY_ID_MAX + 64] = "";
+
+	if (delegate_wait_can(w))
+		snprintf(waited, sizeof(waited), "has not answered within %d s",
+			 (int)(d->d.budget_ms / 1000));
+	if (*w->delegation_id)
+		snprintf(delegation, sizeof(delegation),
+			 " Its delegation_id is %s, its last known status: %s "
+			 "(check_task_status).",
+			 w->delegation_id, *w->status ? w->status : "unknown");
+	tools_call_answer(
+		d->d.call,
+		"Task queued for %s (%s), a poll-mode peer: it fetches its "
+		"messages itself, has the task once, and %s. Do not send the "
+		"task again. The answer %s.%s",
+		d->d.name, d->d.peer_id, waited, elsewhere(d), delegation);
+}
+
+/* The platform has no more of it than the beginning. */
+static void partly(struct delegation *d)
+{
+	d->d.call->untrusted = true;
+	tools_call_answer(d->d.call,
+			  "[only the beginning of the answer: the platform "
+			  "shows no more of delegation %s]\n%s",
+			  d->wait.delegation_id, d->wait.text);
+}
+
+/* The peer polls, and has the task. */
+static void await(struct delegation *d)
+{
+	struct delegate_wait *w = &d->wait;
+	enum delegate_end end;
+
+	if (delegate_wait_is_reply(w)) {
+		replied(d);
+		return;
+	}
+	end = delegate_wait_can(w) ? delegate_wait_answer(w) : DELEGATE_LATE;
+	if (end == DELEGATE_ANSWERED) {
+		char *text = w->text;
+
+		w->text = NULL;
+		answered(d, text, w->in_inbox || w->by_list);
+	} else if (end == DELEGATE_PART) {
+		partly(d);
+	} else if (end == DELEGATE_FAILED) {
+		d->d.call->untrusted = true;
+		failed(d, w->text ? w->text : "", true);
+	} else if (end == DELEGATE_LATE) {
+		late(d);
+	}
+}
+
+/* `by_peer`: it is the peer that says so, not the platform. */
+static void conclude(struct delegation *d, struct a2a_reply *reply,
+		     bool by_peer)
+{
+	struct tool_call *call = d->d.call;
+	char *text;
+
+	switch (reply->kind) {
 	case A2A_REPLY_TEXT:
-		answered(d, answer);
+		text = reply->text;
+		reply->text = NULL;
+		answered(d, text, false);
 		break;
 	case A2A_REPLY_WORKING:
+		call->untrusted = true;
 		tools_call_answer(
-			d->call,
-			"%s has taken the task and is working on it: %s\n"
-			"If it answers later, the answer arrives in the inbox "
-			"(wait_for_message). Do not send the task again.",
-			d->name, answer->text);
+			call,
+			"%s has taken the task and is working on it. If it "
+			"answers later, the answer %s. Do not send the task "
+			"again. It says: %s",
+			d->d.name, elsewhere(d), reply->text);
 		break;
 	case A2A_REPLY_QUEUED_POLL:
-		tools_call_answer(
-			d->call,
-			"Task queued for %s, a poll-mode peer: it fetches its "
-			"messages itself, so there is no answer yet. The "
-			"answer arrives in your inbox as a message with "
-			"peer_id %s (wait_for_message). Do not send the task "
-			"again.",
-			d->name, d->peer_id);
+		await(d);
 		break;
 	case A2A_REPLY_QUEUED_BUSY:
 		tools_call_answer(
-			d->call,
+			call,
 			"Task queued for %s, which is busy now: the platform "
 			"delivers it when the peer is free, so there is no "
-			"answer yet. If the peer answers, the answer arrives "
-			"in your inbox (wait_for_message). Do not send the "
-			"task again.",
-			d->name);
+			"answer yet. If the peer answers, the answer %s. Do "
+			"not send the task again.",
+			d->d.name, elsewhere(d));
 		break;
 	case A2A_REPLY_FAILED:
-		failed(d, answer->text, answer->may_have_arrived);
+		call->untrusted = by_peer;
+		failed(d, reply->text, reply->may_have_arrived);
 		break;
 	}
 }
 
-static void delegate(struct delegation *d)
+/* Reads what came of one attempt to send. False: out of memory. */
+static bool read_reply(struct a2a_reply *out, const struct platform_reply *from)
 {
+	*out = (struct a2a_reply){ .kind = A2A_REPLY_FAILED };
+	return from->err || a2a_reply_read(out, from->status, from->json,
+					   from->body, from->body_len) == 0;
+}
+
+/* Sends the task itself. Every attempt carries the same message id, so that
+ * whoever sees the message twice can tell; and there is another one only when
+ * the peer has not got the one before. */
+static void send_task(struct delegation *d)
+{
+	struct tool_call *call = d->d.call;
+	char message_id[UUID_LEN + 1], text[PLATFORM_TEXT_MAX];
 	struct platform_reply reply;
 	struct a2a_reply answer;
-	char text[PLATFORM_TEXT_MAX];
+	bool read;
 
-	report(d,
-	       &(struct payload_activity){
-		       .type = "a2a_send", .status = "ok", .task = d->task },
-	       "Delegating to %s", d->name);
-	send_task(d, &reply);
-	if (reply.err) {
+	platform_new_id(call->tools->rt, message_id);
+	for (;;) {
+		snprintf(call->doing, sizeof(call->doing), "%.64s is at it",
+			 d->d.name);
+		platform_a2a(call->tools->client, &call->source->who,
+			     d->d.peer_id, message_id, d->d.task, &reply);
+		read = read_reply(&answer, &reply);
+		if (!read || !delegate_again(&d->d, &reply, answer.try_again,
+					     "it is not ready yet"))
+			break;
+		a2a_reply_free(&answer);
+		platform_reply_free(&reply);
+	}
+	if (reply.err)
 		failed(d, platform_reply_text(&reply, text, sizeof(text)),
 		       reply.phase != HTTP_PHASE_CONNECT);
-	} else if (a2a_reply_read(&answer, reply.status, reply.json, reply.body,
-				  reply.body_len) == 0) {
-		conclude(d, &answer);
-		a2a_reply_free(&answer);
+	else if (read)
+		conclude(d, &answer, reply.status == 200);
+	a2a_reply_free(&answer);
+	platform_reply_free(&reply);
+}
+
+/* Lets the platform deliver the task. */
+static void post_task(struct delegation *d)
+{
+	struct delegate_wait *w = &d->wait;
+	struct platform_reply reply;
+	const char *id;
+
+	delegate_post(&d->d, &reply);
+	id = platform_ok(&reply)
+		     ? json_get_text_or(reply.json, "delegation_id", "")
+		     : "";
+	if (*id && strlen(id) < sizeof(w->delegation_id)) {
+		memcpy(w->delegation_id, id, strlen(id) + 1);
+		await(d);
+	} else {
+		delegate_wait_unsent(w);
+		delegate_not_posted(&d->d, &reply);
 	}
 	platform_reply_free(&reply);
 }
 
+static void delegate(struct delegation *d)
+{
+	const struct config *config = d->d.call->tools->config;
+	struct workspace *workspace = &d->d.call->source->workspace;
+
+	report(d,
+	       &(struct payload_activity){
+		       .type = "a2a_send", .status = "ok", .task = d->d.task },
+	       "Delegating to %s", d->d.name);
+	delegate_wait_begin(&d->wait, &d->d);
+	workspace_task_begin(workspace);
+	if (config && config->delegation_sync)
+		post_task(d);
+	else
+		send_task(d);
+	workspace_task_end(workspace);
+	delegate_wait_end(&d->wait, d->d.call->text != NULL);
+}
+
 void tools_delegate_task(struct tool_call *call)
 {
-	struct delegation d = { .call = call };
-	struct platform_reply peer;
+	struct delegation d;
 
-	if (!tools_call_string(call, "workspace_id", &d.peer_id) ||
-	    !tools_call_string(call, "task", &d.task))
+	memset(&d, 0, sizeof(d));
+	if (!delegate_read(&d.d, call, "delegate_task"))
 		return;
-	if (!*d.peer_id || !*d.task) {
-		tools_call_fail(call,
-				"Error: workspace_id and task are required");
-		return;
-	}
-	if (discover(&d, &peer))
+	if (discover(&d))
 		delegate(&d);
-	platform_reply_free(&peer);
+	free(d.name);
+	free(d.url);
 }

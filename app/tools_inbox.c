@@ -1,91 +1,100 @@
 // SPDX-License-Identifier: MIT
 /* The tools that work on the inbox. */
-#include "app/tools_call.h"
+#include "app/tools_inbox.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "app/fleet.h"
 #include "app/inbox.h"
+#include "app/message_view.h"
+#include "app/tools_call.h"
 #include "proto/activity.h"
 #include "proto/json.h"
-#include "proto/utf8.h"
-#include "runtime/clock.h"
 
-#define WAIT_DEFAULT_SECS 60.0
-#define WAIT_MAX_SECS 300.0
 #define PEEK_DEFAULT 10
-/* Hosts give up a session over a line of more than 10 MiB, and a text may take
- * several times its size in one. */
-#define TEXT_SHOWN_MAX (2u * 1024 * 1024)
+/* The list is not made longer than a host could take, whatever the limit. */
+#define PEEK_TEXT_MAX (4u * 1024 * 1024)
 
+/* Why no message can come, for the model; NULL when they can. Parks only while
+ * it is not known. */
+static const char *refusal(const struct tools *tools)
+{
+	if (!tools->inbox)
+		return "Error: inbox polling is not enabled in this runtime "
+		       "(MOLECULE_MCP_DISABLE_INBOX is set).";
+	return tools->fleet ? fleet_inbox_refusal(tools->fleet) : NULL;
+}
+
+/* NULL when the call is refused. */
 static struct inbox *inbox_of(struct tool_call *call)
 {
-	struct inbox *inbox = call->tools->inbox;
+	const char *why = refusal(call->tools);
 
-	if (!inbox)
-		tools_call_fail(call, "Error: inbox polling is not enabled in "
-				      "this runtime "
-				      "(MOLECULE_MCP_DISABLE_INBOX is set).");
-	return inbox;
+	if (!why)
+		return call->tools->inbox;
+	tools_call_fail(call, "%s", why);
+	return NULL;
 }
 
-/* The message as JSON. A text that no host could take is cut, and says so. */
-static json_t *message_json(const struct activity_message *message)
+double tools_wait_secs(const json_t *arguments, bool progress)
 {
-	static const char note[] = "\n[cut here: the message is too long]";
-	json_t *json = activity_message_json(message);
-	size_t len = strlen(message->text);
-	size_t kept = TEXT_SHOWN_MAX;
-	char *text;
-
-	if (!json || len <= TEXT_SHOWN_MAX)
-		return json;
-	while (kept && ((unsigned char)message->text[kept] & 0xC0) == 0x80)
-		kept--;
-	text = malloc(kept + sizeof(note));
-	if (!text) {
-		json_decref(json);
-		return NULL;
-	}
-	memcpy(text, message->text, kept);
-	memcpy(text + kept, note, sizeof(note));
-	if (json_set_text(json, "text", text) != 0) {
-		json_decref(json);
-		json = NULL;
-	}
-	free(text);
-	return json;
-}
-
-static double wait_secs(const json_t *arguments)
-{
-	double secs = WAIT_DEFAULT_SECS;
+	double secs = progress ? TOOLS_WAIT_SECS : TOOLS_WAIT_QUIET_SECS;
 
 	json_get_number(arguments, "timeout_secs", &secs);
 	if (!(secs > 0))
 		return 0;
-	return secs < WAIT_MAX_SECS ? secs : WAIT_MAX_SECS;
+	return secs < TOOLS_WAIT_MAX_SECS ? secs : TOOLS_WAIT_MAX_SECS;
 }
 
-void tools_wait_for_message(struct tool_call *call)
+bool tools_wait_over(const struct tools *tools)
 {
-	struct inbox *inbox = inbox_of(call);
-	double secs = wait_secs(call->arguments);
-	struct deadline deadline;
-	int err;
+	if (!tools->inbox || inbox_first(tools->inbox))
+		return true;
+	return tools->fleet && fleet_inbox_known(tools->fleet) &&
+	       fleet_inbox_refusal(tools->fleet);
+}
 
-	if (!inbox)
-		return;
-	deadline = deadline_in_ms(call->tools->rt, (int64_t)(secs * 1000));
-	err = inbox_wait(inbox, deadline);
-	if (err == -ETIMEDOUT)
+/* Marks a message in the structured answer: the text has the form that it
+ * always had. */
+static bool mark(json_t *message)
+{
+	return json_object_set_new(message, "untrusted", json_true()) == 0;
+}
+
+static void leave_message(struct tool_call *call,
+			  const struct activity_message *message)
+{
+	json_t *json = message_view_json(call->tools, message);
+
+	call->untrusted = true;
+	tools_call_take(call, json_dump_text(json, 0));
+	if (json && mark(json))
+		tools_call_structured(call, json);
+	else
+		json_decref(json);
+}
+
+void tools_wait_answer(struct tool_call *call, double secs)
+{
+	const struct tools *tools = call->tools;
+	const struct activity_message *message =
+		tools->inbox ? inbox_first(tools->inbox) : NULL;
+
+	if (message)
+		leave_message(call, message);
+	else if (tools_wait_over(tools))
+		tools_call_fail(call, "%s", refusal(tools));
+	else
 		tools_call_json(call,
 				json_pack("{s:b, s:f}", "timeout", 1,
 					  "timeout_secs", secs),
 				0);
-	else if (!err)
-		tools_call_json(call, message_json(inbox_first(inbox)), 0);
+}
+
+void tools_wait_for_message(struct tool_call *call)
+{
+	tools_wait_answer(call, tools_wait_secs(call->arguments, false));
 }
 
 static json_int_t peek_limit(const json_t *arguments)
@@ -96,28 +105,47 @@ static json_int_t peek_limit(const json_t *arguments)
 	return limit > 0 ? limit : PEEK_DEFAULT;
 }
 
-void tools_inbox_peek(struct tool_call *call)
+/* The oldest messages as a list; NULL when out of memory. *more: there would
+ * have been further ones. */
+static json_t *list_messages(const struct tools *tools, json_int_t limit,
+			     bool *more)
 {
-	struct inbox *inbox = inbox_of(call);
-	json_int_t limit = peek_limit(call->arguments);
-	const struct activity_message *message;
+	const struct activity_message *message = inbox_first(tools->inbox);
+	json_t *list = json_array();
 	size_t shown = 0;
-	json_t *list;
 
-	if (!inbox)
-		return;
-	list = json_array();
-	for (message = inbox_first(inbox); list && message && limit > 0;
-	     message = inbox_next(message), limit--) {
+	for (; list && message && limit > 0; limit--) {
 		shown += strlen(message->text);
-		if (json_array_size(list) && shown > TEXT_SHOWN_MAX)
+		if (json_array_size(list) && shown > PEEK_TEXT_MAX)
 			break;
-		if (json_array_append_new(list, message_json(message)) != 0) {
+		if (json_array_append_new(
+			    list, message_view_json(tools, message)) != 0) {
 			json_decref(list);
 			list = NULL;
 		}
+		message = inbox_next(message);
 	}
-	tools_call_json(call, list, 0);
+	*more = message && limit > 0;
+	return list;
+}
+
+void tools_inbox_peek(struct tool_call *call)
+{
+	json_int_t limit = peek_limit(call->arguments);
+	json_t *list, *entry, *structured;
+	bool more;
+	size_t i;
+
+	if (!inbox_of(call))
+		return;
+	list = list_messages(call->tools, limit, &more);
+	call->untrusted = true;
+	tools_call_take(call, json_dump_text(list, 0));
+	json_array_foreach(list, i, entry) if (!mark(entry)) break;
+	structured = json_pack("{s:o}", "messages", list);
+	if (structured && more)
+		json_object_set_new(structured, "truncated", json_true());
+	tools_call_structured(call, structured);
 }
 
 void tools_inbox_pop(struct tool_call *call)

@@ -10,12 +10,16 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "app/fleet.h"
+#include "app/mime.h"
 #include "app/platform_client.h"
+#include "proto/json.h"
 #include "runtime/io.h"
 
 /* The files of a message, open. */
 struct files {
 	struct platform_file file[PLATFORM_UPLOAD_FILES_MAX];
+	struct mime_file mime[PLATFORM_UPLOAD_FILES_MAX];
 	size_t count;
 	uint64_t total;
 };
@@ -143,6 +147,16 @@ static bool open_files(struct tool_call *call, struct files *files)
 	return true;
 }
 
+/* Finds out what the files are, by their names. Parks. */
+static void guess_types(struct rt *rt, struct files *files)
+{
+	for (size_t i = 0; i < files->count; i++)
+		files->mime[i].name = files->file[i].name;
+	mime_guess(rt, &mime_system_tables, files->mime, files->count);
+	for (size_t i = 0; i < files->count; i++)
+		files->file[i].type = files->mime[i].type;
+}
+
 /* The `files` of an upload's answer, borrowed; NULL: the error is left. */
 static json_t *uploaded(struct tool_call *call, const json_t *answer,
 			size_t count)
@@ -177,14 +191,15 @@ static json_t *uploaded(struct tool_call *call, const json_t *answer,
 }
 
 /* A new reference to what goes into the message; NULL: the error is left. */
-static json_t *upload(struct tool_call *call, const struct files *files)
+static json_t *upload(struct tool_call *call, struct files *files)
 {
 	const struct tools *tools = call->tools;
 	struct platform_reply reply;
 	char text[PLATFORM_TEXT_MAX];
 	json_t *list = NULL;
 
-	platform_upload(tools->client, tools->identity, files->file,
+	guess_types(tools->rt, files);
+	platform_upload(tools->client, &call->source->who, files->file,
 			files->count, &reply);
 	if (reply.err)
 		tools_call_fail(
@@ -201,29 +216,44 @@ static json_t *upload(struct tool_call *call, const struct files *files)
 	return list;
 }
 
+/* The platform does not take the message. */
+static void refused(struct tool_call *call, const struct platform_reply *reply)
+{
+	const char *error = platform_reply_error(reply);
+	char text[PLATFORM_TEXT_MAX];
+
+	if (reply->status == 403 && error &&
+	    strcmp(error, "talk_to_user_disabled") == 0)
+		tools_call_fail(
+			call,
+			"Error: this workspace may not talk to the user "
+			"(talk_to_user_disabled). %.*s%sHand what you have to "
+			"say to a workspace that may, usually the parent, with "
+			"delegate_task (list_peers finds it).",
+			PLATFORM_TEXT_MAX,
+			json_get_text_or(reply->json, "hint", ""),
+			json_get_text(reply->json, "hint") ? " " : "");
+	else
+		tools_call_fail(
+			call, "Error: platform returned %d%s", reply->status,
+			platform_reply_words(reply, text, sizeof(text)));
+}
+
 static void notify(struct tool_call *call, const char *message,
 		   json_t *attachments)
 {
-	const struct tools *tools = call->tools;
 	size_t count = json_array_size(attachments);
 	struct platform_reply reply;
 	char text[PLATFORM_TEXT_MAX];
-	const char *words;
 
-	platform_notify(tools->client, tools->identity, message, attachments,
-			&reply);
-	words = platform_reply_error(&reply);
+	platform_notify(call->tools->client, &call->source->who, message,
+			attachments, &reply);
 	if (reply.err)
-		tools_call_fail(
-			call, "Error sending message: %s%s",
-			platform_reply_text(&reply, text, sizeof(text)),
-			reply.phase == HTTP_PHASE_RECEIVE
-				? " (it may have been delivered all the same)"
-				: "");
+		tools_call_fail(call, "Error sending message: %s%s",
+				platform_reply_text(&reply, text, sizeof(text)),
+				platform_reply_doubt(&reply));
 	else if (!platform_ok(&reply))
-		tools_call_fail(call, "Error: platform returned %d%s%s",
-				reply.status, words ? ": " : "",
-				words ? words : "");
+		refused(call, &reply);
 	else if (count)
 		tools_call_answer(call,
 				  "Message sent to user with %zu attachment(s)",
@@ -245,6 +275,8 @@ void tools_send_message_to_user(struct tool_call *call)
 		tools_call_fail(call, "Error: message is required");
 		return;
 	}
+	if (!tools_call_source(call, "workspace_id", NULL))
+		return;
 	files = calloc(1, sizeof(*files));
 	if (!files)
 		return;

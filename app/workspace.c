@@ -18,14 +18,18 @@
 
 #define SECRET_MAX 4096 /* bytes */
 
+static const char registration[] = "molecule-mcp: registration";
+
 void workspace_init(struct workspace *workspace,
 		    const struct workspace_deps *deps)
 {
 	*workspace = (struct workspace){
 		.deps = *deps,
 		.started_ns = clock_now(deps->rt, CLOCK_ID_BOOTTIME),
+		.rejected_ms = WORKSPACE_REJECTED_MS,
 	};
 	event_init(deps->rt, &workspace->tried);
+	event_init(deps->rt, &workspace->nudge);
 }
 
 static void wipe(char *text)
@@ -39,6 +43,22 @@ void workspace_fini(struct workspace *workspace)
 	wipe(workspace->secret);
 	free(workspace->secret);
 	workspace->secret = NULL;
+	json_decref(workspace->card);
+	workspace->card = NULL;
+}
+
+void workspace_set_card(struct workspace *workspace, json_t *card)
+{
+	json_decref(workspace->card);
+	workspace->card = json_incref(card);
+}
+
+void workspace_rest(struct workspace *workspace, bool resting)
+{
+	if (workspace->resting == resting)
+		return;
+	workspace->resting = resting;
+	event_set(&workspace->nudge);
 }
 
 void workspace_task_begin(struct workspace *workspace)
@@ -134,9 +154,10 @@ void workspace_failed(struct workspace_failures *failures,
 		log_refused(failures, deps, what, reply);
 		return;
 	}
-	if (code != failures->last)
+	if (code != failures->last || reply->mark != failures->mark)
 		failures->limit = (struct log_limit){ 0 };
 	failures->last = code;
+	failures->mark = reply->mark;
 	if (!log_limit_pass(&failures->limit, now, WORKSPACE_REPEAT_MS, NULL))
 		return;
 	platform_reply_text(reply, text, sizeof(text));
@@ -198,10 +219,12 @@ static void keep_secret(struct workspace *workspace, json_t *json)
 {
 	struct state_dir *state = workspace->deps.state;
 	char *secret = take_secret(json, "platform_inbound_secret");
+	char name[STATE_DIR_NAME_MAX];
 	bool kept;
 
 	if (secret == NULL)
 		return;
+	state_dir_name(name, STATE_DIR_SECRET, workspace->deps.who->suffix);
 	if (strlen(secret) > SECRET_MAX ||
 	    (workspace->secret != NULL &&
 	     strcmp(workspace->secret, secret) == 0)) {
@@ -209,11 +232,10 @@ static void keep_secret(struct workspace *workspace, json_t *json)
 		free(secret);
 		return;
 	}
-	kept = workspace->secret == NULL &&
-	       is_stored(state, STATE_DIR_SECRET, secret);
+	kept = workspace->secret == NULL && is_stored(state, name, secret);
 	if (!kept)
-		kept = state_dir_write(state, STATE_DIR_SECRET, secret,
-				       strlen(secret)) == 0;
+		kept = state_dir_write(state, name, secret, strlen(secret)) ==
+		       0;
 	wipe(kept ? workspace->secret : secret);
 	if (kept) {
 		free(workspace->secret);
@@ -230,28 +252,29 @@ static void keep_token(struct workspace *workspace, json_t *json)
 	char source[TOKEN_NAME_MAX];
 	char *token = take_secret(json, "auth_token");
 	bool in_use = token_source_kind(&deps->who->token) == TOKEN_STATE;
+	char name[STATE_DIR_NAME_MAX];
 	const char *dir;
 	char byte[2];
 
 	if (token == NULL)
 		return;
 	dir = state_dir_path(deps->state);
+	state_dir_name(name, STATE_DIR_TOKEN, deps->who->suffix);
 	token_source_name(&deps->who->token, source, sizeof(source));
 	if (token_check(token) != NULL ||
-	    (!in_use && state_dir_read(deps->state, STATE_DIR_TOKEN, byte,
-				       sizeof(byte)) != -ENOENT))
+	    (!in_use &&
+	     state_dir_read(deps->state, name, byte, sizeof(byte)) != -ENOENT))
 		log_warning(deps->log,
 			    "molecule-mcp: the platform made a new token for "
 			    "workspace %s, which has not been kept; the one "
 			    "from %s stays in use. If it is refused, make "
 			    "another in the canvas Tokens tab",
 			    deps->who->workspace_id, source);
-	else if (state_dir_write(deps->state, STATE_DIR_TOKEN, token,
-				 strlen(token)) == 0)
+	else if (state_dir_write(deps->state, name, token, strlen(token)) == 0)
 		log_warning(deps->log,
 			    "molecule-mcp: the platform made a new token for "
 			    "workspace %s; it is in %s/%s. %s",
-			    deps->who->workspace_id, dir, STATE_DIR_TOKEN,
+			    deps->who->workspace_id, dir, name,
 			    in_use ? "It is in use from now on"
 				   : "The configured one stays in use; remove "
 				     "that to use the new one");
@@ -280,45 +303,79 @@ static void send_registration(struct workspace *workspace,
 			      struct platform_reply *reply)
 {
 	const struct workspace_deps *deps = &workspace->deps;
-	json_t *card = payload_agent_card(deps->config->agent_name,
-					  deps->config->agent_description,
-					  deps->config->agent_skills);
+	char name[CONFIG_NAME_MAX];
+	json_t *card = json_incref(workspace->card);
 
+	if (card == NULL)
+		card = payload_agent_card(
+			config_agent_name(deps->config, deps->who->workspace_id,
+					  name),
+			deps->config->agent_description,
+			deps->config->agent_skills);
 	platform_register(deps->client, deps->who, card, reply);
 	json_decref(card);
 }
 
-/* One attempt. Returns whether that was the last. When it was refused for
- * good there will be no heartbeat either. */
+static void registered(struct workspace *workspace,
+		       struct workspace_failures *failures, json_t *json)
+{
+	const struct workspace_deps *deps = &workspace->deps;
+	bool rejected = workspace->rejected;
+
+	workspace->registered = true;
+	workspace->rejected = false;
+	workspace_succeeded(failures, deps, registration);
+	log_info(deps->log, "molecule-mcp: registered workspace %s",
+		 deps->who->workspace_id);
+	keep_secret(workspace, json);
+	keep_token(workspace, json);
+	if (!rejected)
+		return;
+	event_set(&workspace->nudge);
+	if (deps->accepted != NULL)
+		deps->accepted(deps->arg);
+}
+
+/* One attempt. Returns whether it was the last one. While the workspace is
+ * rejected there is no heartbeat. */
 static bool register_once(struct workspace *workspace,
 			  struct workspace_failures *failures,
 			  int64_t *retry_ms)
 {
-	static const char what[] = "molecule-mcp: registration";
 	const struct workspace_deps *deps = &workspace->deps;
 	struct platform_reply reply;
-	bool over = false, rejected = false;
+	bool over;
 
 	send_registration(workspace, &reply);
 	*retry_ms = reply.retry_after_ms;
-	if (platform_ok(&reply)) {
-		over = workspace->registered = true;
-		workspace_succeeded(failures, deps, what);
-		log_info(deps->log, "molecule-mcp: registered workspace %s",
-			 deps->who->workspace_id);
-		keep_secret(workspace, reply.json);
-		keep_token(workspace, reply.json);
-	} else if (platform_unauthorised(&reply) && !workspace->registered) {
-		over = rejected = true;
+	over = platform_ok(&reply);
+	if (over) {
+		registered(workspace, failures, reply.json);
+	} else if (platform_unauthorised(&reply) && !workspace->registered &&
+		   !workspace->rejected) {
+		workspace->rejected = true;
 		tell_rejected(deps, reply.status);
 		deps->rejected(deps->arg, reply.status);
 	} else {
-		workspace_failed(failures, deps, what, &reply);
+		workspace_failed(failures, deps, registration, &reply);
 	}
 	platform_reply_free(&reply);
-	if (!rejected)
-		event_set(&workspace->tried);
+	event_set(&workspace->tried);
 	return over;
+}
+
+/* The pause before the next attempt. */
+static int64_t pause_ms(const struct workspace *workspace, uint32_t attempt,
+			int64_t retry_ms)
+{
+	uint32_t random;
+
+	io_random(workspace->deps.rt, &random, sizeof(random));
+	if (workspace->rejected)
+		return workspace->rejected_ms + random % workspace->rejected_ms;
+	if (retry_ms > WORKSPACE_RETRY_MAX_MS)
+		retry_ms = WORKSPACE_RETRY_MAX_MS;
+	return workspace_backoff_ms(attempt, random, retry_ms);
 }
 
 static void register_task(struct rt *rt, void *arg)
@@ -328,18 +385,13 @@ static void register_task(struct rt *rt, void *arg)
 	uint32_t attempt = 0;
 	int64_t retry_ms;
 
-	if (workspace->deps.greeted && workspace->deps.who->url.https)
+	if (workspace->deps.greeted && workspace->deps.who->url->https)
 		event_wait(workspace->deps.greeted,
 			   deadline_in_ms(rt, WORKSPACE_GREETING_MS));
 	while (!register_once(workspace, &failures, &retry_ms)) {
-		uint32_t random;
-
-		io_random(rt, &random, sizeof(random));
-		if (retry_ms > WORKSPACE_RETRY_MAX_MS)
-			retry_ms = WORKSPACE_RETRY_MAX_MS;
-		if (task_sleep(rt, deadline_in_ms(rt, workspace_backoff_ms(
-							      attempt, random,
-							      retry_ms))) < 0)
+		if (task_sleep(rt,
+			       deadline_in_ms(rt, pause_ms(workspace, attempt,
+							   retry_ms))) < 0)
 			break;
 		attempt++;
 	}
@@ -421,10 +473,17 @@ static void heartbeat_task(struct rt *rt, void *arg)
 	if (err == -ETIMEDOUT)
 		err = task_cancelled(rt);
 	while (err == 0) {
-		beat(workspace, &retry_ms);
-		err = task_sleep(rt,
-				 workspace_cadence(rt, workspace->started_ns,
-						   interval_ms, retry_ms));
+		struct deadline next = DEADLINE_NEVER;
+
+		event_clear(&workspace->nudge);
+		if (!workspace->resting && !workspace->rejected) {
+			beat(workspace, &retry_ms);
+			next = workspace_cadence(rt, workspace->started_ns,
+						 interval_ms, retry_ms);
+		}
+		err = event_wait(&workspace->nudge, next);
+		if (err == -ETIMEDOUT)
+			err = task_cancelled(rt);
 	}
 }
 

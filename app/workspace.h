@@ -5,25 +5,30 @@
  * Registration runs beside everything else and is repeated with a growing,
  * jittered pause until it succeeds. A 401 or 403 before the first success
  * means that the token is wrong from the start: `rejected` is called, and the
- * program ends. Later, registration is repeated when the platform says that
+ * program ends, unless it serves other workspaces, too; then this one rests and
+ * tries again every WORKSPACE_REJECTED_MS, since a platform in trouble says 401
+ * as well. Later, registration is repeated when the platform says that
  * it does not know the workspace (404), or answers again after beats did not
  * get through: it may have been restarted and have forgotten the card.
  *
  * The heartbeat follows its own cadence on CLOCK_BOOTTIME, whatever the
  * answers are and whatever else is slow; only Retry-After puts the next one
- * off. A beat says the truth about uptime and running delegations.
+ * off. A beat says the truth about uptime and running delegations. None is sent
+ * while the workspace rests (workspace_rest): another process beats for it.
  *
  * Refused tokens are counted: the first and second refusal in a row are
  * warnings, the third is an error that tells what to do, and then every
  * twentieth. The inbound secret of an answer is written only when it changed.
  *
- * A token that registration mints is stored as `.auth_token` unless there is
+ * A token that registration mints is stored as `.auth_token` (with the
+ * workspace's suffix where there are several) unless there is
  * one; if the configuration names another source, that stays in use, and the
  * log says where the new token is.
  */
 #ifndef APP_WORKSPACE_H
 #define APP_WORKSPACE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -33,17 +38,21 @@
 
 struct config;
 struct identity;
+struct member;
+struct peers;
 struct platform_client;
 struct platform_reply;
 struct rt;
 struct scope;
 struct state_dir;
+struct uploads;
 
 #define WORKSPACE_GREETING_MS 10
 #define WORKSPACE_SLACK_MS 250	  /* of the cadence; an eighth of short ones */
 #define WORKSPACE_BACKOFF_MS 1000 /* first pause of registration */
 #define WORKSPACE_BACKOFF_MAX_MS 60000
 #define WORKSPACE_RETRY_MAX_MS 300000 /* Retry-After is followed so far */
+#define WORKSPACE_REJECTED_MS 300000
 #define WORKSPACE_FIRST_MS                                                     \
 	2000			/* the first beat waits so long for the answer \
 				 * of the first registration */
@@ -64,10 +73,16 @@ struct workspace_deps {
 	 * for: the first one begins afterwards, or WORKSPACE_GREETING_MS later
 	 * when the host is silent. */
 	struct event *greeted;
-	/* Called when registration was refused before it ever succeeded; the
-	 * user has been told. Must not park. */
+	/* Called when registration was refused for the first time, before it
+	 * ever succeeded; the user has been told. And when it succeeds after
+	 * that; may be NULL. Must not park. */
 	void (*rejected)(void *arg, int status);
+	void (*accepted)(void *arg);
 	void *arg;
+	/* For the receiver: what it tells of the rows it sees. May be NULL. */
+	struct peers *peers;
+	struct uploads *uploads;
+	struct member *member;
 };
 
 /*
@@ -77,20 +92,26 @@ struct workspace_deps {
 struct workspace_failures {
 	uint32_t unauthorised; /* 401 or 403 since the last success */
 	uint32_t count;	       /* of any kind since then */
-	int last;	       /* status or negative errno of the last one */
+	int last;      /* status or negative errno of the last one … */
+	uint32_t mark; /* … and which of those (platform_reply) */
 	struct log_limit limit;
 };
 
 struct workspace {
 	struct workspace_deps deps;
 	struct scope *scope;
-	bool registering;   /* the registration task lives */
-	bool registered;    /* registration has succeeded once */
-	struct event tried; /* it has been tried once */
-	uint32_t active;    /* delegations under way */
-	int64_t started_ns; /* BOOTTIME; zero of uptime and cadence */
-	bool unreachable;   /* beats have not got through lately */
-	char *secret;	    /* the inbound secret that the file holds; owned */
+	bool registering;     /* the registration task lives */
+	bool registered;      /* registration has succeeded once */
+	bool rejected;	      /* it was refused, and has not succeeded since */
+	uint32_t rejected_ms; /* until it is tried again: at least this */
+	bool resting;	      /* no beats */
+	struct event nudge;   /* the heartbeat's pause is over early */
+	struct event tried;   /* it has been tried once */
+	uint32_t active;      /* delegations under way */
+	int64_t started_ns;   /* BOOTTIME; zero of uptime and cadence */
+	bool unreachable;     /* beats have not got through lately */
+	char *secret; /* the inbound secret that the file holds; owned */
+	json_t *card; /* to register with; NULL: as configured */
 	struct workspace_failures failures; /* of the heartbeat */
 };
 
@@ -102,6 +123,14 @@ void workspace_fini(struct workspace *workspace);
 /* Spawns the registration and heartbeat tasks into `scope`. 0 or -ENOMEM.
  * Does not park. */
 int workspace_start(struct workspace *workspace, struct scope *scope);
+
+/* Stops the beats for a while, or goes on with one at once. Idempotent. Does
+ * not park. */
+void workspace_rest(struct workspace *workspace, bool resting);
+
+/* The agent has given itself another card (a reference is taken): the next
+ * registration keeps it. Does not park. */
+void workspace_set_card(struct workspace *workspace, json_t *card);
 
 /* Counts a delegation in, and out; the next beat tells. Do not park. */
 void workspace_task_begin(struct workspace *workspace);

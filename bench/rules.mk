@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 # The benches that `make bench` runs, their helpers, and what they start.
 
-BENCHES := switch start start_https idle https
+BENCHES := switch start start_https idle https mcp waits
 libbench_OBJS := $(call objs,bench/util.c bench/relay.c bench/world.c \
 	bench/nginx.c)
 
 $(B)/bench/start: | $(B)/bench/canned $(PROGRAMS)
 $(B)/bench/start_https: | $(PROGRAMS)
+$(B)/bench/mcp: | $(B)/bench/canned_lines $(PROGRAMS)
+$(B)/bench/waits: | $(PROGRAMS)
 $(B)/bench/https: | $(B)/bench/https_client $(B)/bench/https_curl
 $(B)/bench/idle: | $(B)/bench/idle_curl $(PROGRAMS)
 $(B)/bench/switch: | $(B)/bench/switch_boost
@@ -16,7 +18,7 @@ comma := ,
 
 $(B)/bench/%: $(B)/bench/%.o $(B)/libbench.a $(LIBS)
 	$(call do,LD,$(CC) $(LD_ALL) $($(VARIANT)_STATIC) -o $@ $^ $(LDLIBS))
-$(B)/bench/canned: $(B)/bench/canned.o
+$(B)/bench/canned $(B)/bench/canned_lines: $(B)/bench/%: $(B)/bench/%.o
 	$(call do,LD,$(CC) $(LD_ALL) -static -o $@ $^)
 $(B)/bench/idle_curl $(B)/bench/https_curl: $(B)/bench/%: $(B)/bench/%.o
 	$(call do,LD,$(CC) $(LD_ALL) $($(VARIANT)_SHARED) -o $@ $^ -lcurl)

@@ -119,6 +119,7 @@ struct spread bench_spread(double *samples, size_t n)
 		.min = samples[0],
 		.max = samples[n - 1],
 		.p90 = samples[(n - 1) * 9 / 10],
+		.p99 = samples[(n - 1) * 99 / 100],
 	};
 }
 

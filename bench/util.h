@@ -34,7 +34,7 @@ void bench_beside(char *path, size_t cap, int up, const char *name);
 void bench_remove(const char *dir);
 
 struct spread {
-	double median, min, max, p90;
+	double median, min, max, p90, p99;
 };
 
 /* Sorts the samples and reads off what is of interest; n > 0. */

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "bench/world.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#define WORKSPACE "3f0c6c3e-7b1e-4f57-9d43-1c0a5b8e2d11"
 #define TOKEN "bench-token-0123456789"
 
 static void write_seed(const char *path)
@@ -21,7 +22,7 @@ static void write_seed(const char *path)
 	fprintf(file,
 		"{\"workspaces\":[{\"id\":\"%s\",\"name\":\"bench\","
 		"\"token\":\"%s\"}]}\n",
-		WORKSPACE, TOKEN);
+		WORLD_WORKSPACE, TOKEN);
 	fclose(file);
 }
 
@@ -36,11 +37,27 @@ void world_set_https(struct world *world, int port, const char *roots)
 	snprintf(world->url, sizeof(world->url),
 		 "PLATFORM_URL=https://127.0.0.1:%d", port);
 	snprintf(world->roots, sizeof(world->roots), "SSL_CERT_FILE=%s", roots);
-	world->env[4] = world->roots;
-	world->env[5] = NULL;
+	world_set(world, world->roots);
+}
+
+void world_set(struct world *world, char *variable)
+{
+	size_t count = 0;
+
+	while (world->env[count])
+		count++;
+	if (count + 1 >= sizeof(world->env) / sizeof(world->env[0]))
+		bench_die("too many variables");
+	world->env[count] = variable;
+	world->env[count + 1] = NULL;
 }
 
 void world_open(struct world *world)
+{
+	world_open_with(world, (const char *[]){ NULL });
+}
+
+void world_open_with(struct world *world, const char *const *flags)
 {
 	static char path[PATH_MAX];
 	char seed[96], line[1024];
@@ -52,9 +69,11 @@ void world_open(struct world *world)
 	snprintf(seed, sizeof(seed), "%s/seed.json", world->dir);
 	write_seed(seed);
 	bench_beside(path, sizeof(path), 1, "molecule-platform");
-	char *argv[] = {
-		path, "--listen", "127.0.0.1:0", "--seed", seed, NULL
-	};
+	char *argv[WORLD_FLAGS_MAX + 6] = { path, (char *)"--listen",
+					    (char *)"127.0.0.1:0",
+					    (char *)"--seed", seed };
+	for (size_t i = 0; i < WORLD_FLAGS_MAX && flags[i]; i++)
+		argv[5 + i] = (char *)flags[i];
 	child_start(&world->platform, argv, (char *[]){ NULL }, 0);
 	do
 		child_line(&world->platform, line, sizeof(line));
@@ -66,9 +85,33 @@ void world_open(struct world *world)
 	world_set_port(world, world->port);
 	world->env[0] = world->url;
 	world->env[1] = world->configs;
-	world->env[2] = (char *)"WORKSPACE_ID=" WORKSPACE;
+	world->env[2] = (char *)"WORKSPACE_ID=" WORLD_WORKSPACE;
 	world->env[3] = (char *)"MOLECULE_WORKSPACE_TOKEN=" TOKEN;
 	world->env[4] = NULL;
+}
+
+void world_say(struct world *world, const char *text)
+{
+	struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)world->port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	char request[1024], answer[64] = "";
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int len = snprintf(request, sizeof(request),
+			   "POST /demo/workspaces/" WORLD_WORKSPACE
+			   "/messages HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+			   "Connection: close\r\nContent-Length: %zu\r\n\r\n"
+			   "{\"text\":\"%s\"}",
+			   strlen(text) + strlen("{\"text\":\"\"}"), text);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0 ||
+	    write(fd, request, (size_t)len) != len ||
+	    read(fd, answer, sizeof(answer) - 1) <= 0 ||
+	    !strstr(answer, " 200 "))
+		bench_die("the user cannot write: %s", answer);
+	close(fd);
 }
 
 void world_close(struct world *world)

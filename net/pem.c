@@ -63,11 +63,39 @@ static size_t feed_outside(struct pem *pem, const char *text, size_t len)
 	return n + 1;
 }
 
+/* Takes groups of four digits, as long as there is nothing else and what they
+ * stand for fits: nearly all of any block, and many times as fast as digit by
+ * digit. Returns how many characters it took. */
+static size_t take_groups(struct pem *pem, const uint8_t *in, size_t len)
+{
+	const uint8_t *values = pem->values;
+	size_t groups = (pem->cap - pem->len) / 3, i = 0;
+	uint8_t *out = pem->buf + pem->len;
+	if (pem->bit_count || pem->padding)
+		return 0;
+	groups = groups < len / 4 ? groups : len / 4;
+	for (; groups > 0; groups--, i += 4) {
+		uint32_t a = values[in[i]], b = values[in[i + 1]];
+		uint32_t c = values[in[i + 2]], d = values[in[i + 3]];
+		if ((a | b | c | d) >= 64)
+			break;
+		uint32_t bits = a << 18 | b << 12 | c << 6 | d;
+		*out++ = (uint8_t)(bits >> 16);
+		*out++ = (uint8_t)(bits >> 8);
+		*out++ = (uint8_t)bits;
+	}
+	pem->len = (size_t)(out - pem->buf);
+	return i;
+}
+
 static size_t feed_inside(struct pem *pem, const char *text, size_t len)
 {
 	const uint8_t *in = (const uint8_t *)text;
 	size_t i = 0;
 	for (; i < len; i++) {
+		i += take_groups(pem, in + i, len - i);
+		if (i == len)
+			break;
 		uint8_t v = pem->values[in[i]];
 		if (v < 64) {
 			pem->bits = pem->bits << 6 | v;

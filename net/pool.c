@@ -27,6 +27,7 @@
 #include "net/proxy.h"
 #include "net/resolve.h"
 #include "net/tls.h"
+#include "proto/text.h"
 #include "runtime/event.h"
 #include "runtime/io.h"
 #include "runtime/rt.h"
@@ -34,6 +35,7 @@
 #include "runtime/task.h"
 #include "runtime/timer.h"
 
+#define REFUSAL_MAX 1024 /* bytes of proxy_error_text */
 #define POOL_IDLE_NS (POOL_IDLE_MS * CLOCK_NS_PER_MS)
 
 struct entry {
@@ -533,6 +535,16 @@ const char *pool_refusal(const struct pool *pool, char *buf, size_t cap)
 	if (pool->refusal.fault != TLS_OK)
 		return tls_error_text(&pool->refusal, buf, cap);
 	return proxy_error_text(&pool->proxy_refusal, buf, cap);
+}
+
+uint32_t pool_refusal_mark(const struct pool *pool)
+{
+	char text[REFUSAL_MAX];
+
+	if (pool->refusal.fault != TLS_OK)
+		return tls_error_mark(&pool->refusal);
+	proxy_error_text(&pool->proxy_refusal, text, sizeof(text));
+	return *text ? text_mark(text) : 0;
 }
 
 void pool_free(struct pool *pool)

@@ -84,6 +84,10 @@ void pool_expire(struct pool *pool, int64_t boot_ns);
  * Ask before parking again. */
 const char *pool_refusal(const struct pool *pool, char *buf, size_t cap);
 
+/* A number for those words; the same as long as the reason is, whatever the
+ * clock says in them. 0 for "". Ask when asking for them. */
+uint32_t pool_refusal_mark(const struct pool *pool);
+
 const struct pool_counters *pool_counters(const struct pool *pool);
 
 #endif

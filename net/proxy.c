@@ -23,7 +23,7 @@ static void wipe(char *text)
 	free(text);
 }
 
-/* A variable under its two names. */
+/* A variable under its two names; `upper` may be NULL. */
 struct names {
 	const char *lower, *upper;
 };
@@ -35,7 +35,7 @@ static char *take(struct names names, proxy_env_fn env, void *arg,
 {
 	const char *value = env(arg, names.lower);
 	*name = names.lower;
-	if (!value) {
+	if (!value && names.upper) {
 		value = env(arg, names.upper);
 		*name = names.upper;
 	}
@@ -212,13 +212,15 @@ int proxy_read(struct proxy_options *options, proxy_env_fn env, void *arg)
 {
 	static const struct names https = { "https_proxy", "HTTPS_PROXY" };
 	static const struct names http = { "http_proxy", "HTTP_PROXY" };
+	static const struct names http_cgi = { "http_proxy", NULL };
 	static const struct names all = { "all_proxy", "ALL_PROXY" };
 	static const struct names none = { "no_proxy", "NO_PROXY" };
 	const char *name, *all_name;
 	int err = 0;
 	*options = (struct proxy_options){ 0 };
 	char *any = take(all, env, arg, &all_name, &err);
-	char *value = take(http, env, arg, &name, &err);
+	bool cgi = env(arg, "REQUEST_METHOD") != NULL;
+	char *value = take(cgi ? http_cgi : http, env, arg, &name, &err);
 	if (value || any)
 		options->http = value ? name : all_name;
 	wipe(value);
@@ -305,19 +307,22 @@ static char *split_port(char *entry, int *port)
 	}
 	if (!colon)
 		return entry;
-	*port = number(colon + 1, UINT16_MAX);
+	*port = colon[1] ? number(colon + 1, UINT16_MAX) : 0;
+	bool bad = colon[1] && *port <= 0;
 	*colon = '\0';
-	return *port > 0 ? entry : NULL;
+	return bad ? NULL : entry;
 }
 
 /* Whether the host has this name or (unless `exact`) one under it; under it
- * only, if the name begins with a dot. */
+ * only, if the name begins with a dot. A star before it takes `exact` away. */
 static bool name_matches(const char *name, const char *host, bool exact)
 {
 	size_t host_len = strlen(host);
 	size_t len;
-	if (strncmp(name, "*.", 2) == 0)
+	if (*name == '*') {
 		name++;
+		exact = false;
+	}
 	len = strlen(name);
 	if (host_len && host[host_len - 1] == '.')
 		host_len--; /* the root's */
@@ -330,31 +335,38 @@ static bool name_matches(const char *name, const char *host, bool exact)
 	return host_len == len || (!exact && host[host_len - len - 1] == '.');
 }
 
+/* Whether an entry that begins with "SCHEME://" is for such a URL. */
+static bool scheme_matches(const char *scheme, const struct url *url)
+{
+	return !*scheme || strcasecmp(scheme, "all") == 0 ||
+	       strcasecmp(scheme, url->https ? "https" : "http") == 0;
+}
+
 static bool entry_matches(char *entry, const struct url *url)
 {
 	char *mark = strstr(entry, "://");
 	if (mark) {
 		*mark = '\0';
-		if (strcasecmp(entry, "all") != 0 &&
-		    strcasecmp(entry, url->https ? "https" : "http") != 0)
+		if (!scheme_matches(entry, url))
 			return false;
 		entry = mark + 3;
 	}
+	/* A network, or a path that means nothing. */
 	char *slash = strchr(entry, '/');
-	if (slash) {
+	int bits = slash ? number(slash + 1, 128) : -1;
+	if (slash)
 		*slash = '\0';
-		struct address network = literal(entry);
-		int bits = number(slash + 1, network.bits);
-		return network.family && bits >= 0 &&
-		       in_network(url->host, &network, bits);
-	}
 	int port;
 	entry = split_port(entry, &port);
 	if (!entry || (port && port != url->port))
 		return false;
+	if ((mark || port) && (!*entry || strcmp(entry, "*") == 0))
+		return true;
 	struct address address = literal(entry);
 	if (address.family)
-		return in_network(url->host, &address, address.bits);
+		return in_network(
+			url->host, &address,
+			bits >= 0 && bits < address.bits ? bits : address.bits);
 	return name_matches(entry, url->host, mark != NULL);
 }
 

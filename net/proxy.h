@@ -8,18 +8,34 @@
  *			   deadline);
  *	…TLS over fd, with the origin…
  *
- * The variables mean what they mean to Python's httpx: HTTPS_PROXY, else
- * ALL_PROXY, names the proxy for https origins; the lower-case form of a name
- * counts before the upper-case one, and when it is set but blank, the variable
- * is unset. Only http:// proxies, and HOST:PORT for short, are supported;
- * the port is 80 unless told. User name and password may be percent-encoded.
+ * The variables mean what they mean to Python's httpx 0.28, which asks
+ * urllib's getproxies: HTTPS_PROXY, else ALL_PROXY, names the proxy for https
+ * origins; the lower-case form of a name counts before the upper-case one, and
+ * when it is set but blank, the variable is unset. (Names in mixed case are not
+ * looked at.) Where REQUEST_METHOD is set, as web servers do for CGI scripts,
+ * HTTP_PROXY may be a client's doing and does not count; http_proxy does. Only
+ * http:// proxies, and HOST:PORT for short, are supported, without a path; the
+ * port is 80 unless told. User name and password may be percent-encoded.
  *
- * NO_PROXY is a list, separated by commas or white space, of who is reached
- * directly: `*` (everybody); `example.org` (itself and all names under it),
- * `.example.org` or `*.example.org` (only the names under it); an IPv4 or IPv6
- * literal, also with /BITS for a network (compared with literals alone: names
- * are not looked up for it); `https://example.org` (only itself). All but
- * networks may have a port behind a colon, IPv6 literals then in brackets.
+ * NO_PROXY is a list, separated by commas, of who is reached directly:
+ *  - a star: everybody;
+ *  - `example.org`: itself and all names under it; with a dot before it, only
+ *    the names under it;
+ *  - an IPv4 or IPv6 literal;
+ *  - these with a scheme, `https://example.org` or `all://example.org`: only
+ *    itself; with a star and a dot before the name, only the names under it,
+ *    with a star alone both; without a name, all of that scheme;
+ *  - `:8443`: everybody on that port.
+ * A port may follow behind a colon. What follows behind a slash is left out.
+ * Entries that make no sense are passed over.
+ *
+ * Where httpx passes an entry over, or does not even start, although there is
+ * only one thing that it can mean, it has that meaning here: ADDRESS/BITS is a
+ * network (compared with literals alone: names are not looked up for it); stars
+ * may stand before names without a scheme; an address matches however it is
+ * spelt, also in brackets, and a host with a dot at its end as without it;
+ * `localhost` is also what is under it; a port that is the scheme's own means
+ * that one; white space separates as well.
  *
  * http origins never go through a proxy: the token could be read there. Which
  * variable is passed over for that reason, proxy_unused tells.

@@ -11,6 +11,7 @@
 #include "net/tls_session.h"
 #include "net/tls_stream.h"
 #include "net/tls_verify.h"
+#include "runtime/task.h"
 
 #define HOST_MAX 255
 
@@ -18,6 +19,7 @@ struct tls_client {
 	struct rt *rt;
 	struct trust *trust;
 	struct tls_sessions sessions;
+	struct slots slots; /* of handshakes that compute */
 };
 
 /* A connection: all the memory it has. */
@@ -47,6 +49,7 @@ struct tls_client *tls_client_new(struct rt *rt,
 		return NULL;
 	client->rt = rt;
 	client->sessions.rt = rt;
+	slots_init(rt, &client->slots, TLS_HANDSHAKES_MAX);
 	client->trust = trust_new(rt, roots);
 	if (!client->trust) {
 		free(client);
@@ -62,6 +65,11 @@ void tls_client_free(struct tls_client *client)
 	tls_sessions_clear(&client->sessions);
 	trust_free(client->trust);
 	free(client);
+}
+
+struct slots *tls_client_slots(struct tls_client *client)
+{
+	return &client->slots;
 }
 
 static void conn_free(struct tls_stream *tls)
@@ -134,6 +142,7 @@ static void settle(struct tls_client *client, struct tls_conn *conn,
 	explicit_bzero(&session, sizeof(session));
 	br_ssl_engine_set_x509(&conn->client.eng, NULL);
 	conn->tls.small_steps = NULL;
+	conn->tls.slots = NULL;
 }
 
 /* What came, when the engine could make nothing of it. */
@@ -154,10 +163,15 @@ static int explain(struct tls_conn *conn, const struct hello *hello, int err,
 		   struct tls_error *error)
 {
 	int engine = br_ssl_engine_last_error(&conn->client.eng);
-	if (hello->verify.err)
+	if (hello->verify.err) {
+		/* Only of roots that take too long is there more to say. */
+		if (hello->verify.err != -ETIMEDOUT ||
+		    error->fault != TLS_BAD_ROOTS)
+			error->fault = TLS_OK;
 		return hello->verify.err;
+	}
 	if (err == -ETIMEDOUT) {
-		error->fault = TLS_TIMEOUT;
+		error->fault = conn->tls.no_slot ? TLS_BUSY : TLS_TIMEOUT;
 		return err;
 	}
 	if (err == -ECONNRESET || err == -EPIPE) {
@@ -189,9 +203,15 @@ static int handshake(struct tls_client *client, struct tls_conn *conn,
 	(void)snprintf(error->host, sizeof(error->host), "%s", hello->host);
 	tls_verify_init(&hello->verify, rt, client->trust, hello->host,
 			deadline, error);
-	int err = begin(client, conn, hello);
+	conn->tls.slots = &client->slots;
+	int err = tls_stream_take_slot(&conn->tls, deadline);
+	if (!err)
+		err = begin(client, conn, hello);
+	if (!err)
+		err = task_breathe(rt);
 	if (!err)
 		err = tls_stream_handshake(&conn->tls, deadline);
+	tls_stream_give_slot(&conn->tls);
 	if (!err) {
 		settle(client, conn, hello);
 	} else {

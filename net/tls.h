@@ -22,11 +22,20 @@
 #include "net/trust.h"
 
 struct rt;
+struct slots;
 struct tls_client;
 
 /* How long a handshake may take; a full one is some milliseconds of work and
  * two round trips. */
 #define TLS_HANDSHAKE_MS 10000
+/* Handshakes of a client that compute at once; others whose turn it is to
+ * compute wait, first come first served, and the wait counts against their
+ * deadline. Those that wait for their server do not count, so a silent server
+ * holds nobody up. A step of a handshake is up to a millisecond of work: this
+ * is how many steps any other task may have to wait for, whether ten
+ * connections are being made or a thousand. More than one, because a
+ * handshake may have to wait for the files of the roots. */
+#define TLS_HANDSHAKES_MAX 4
 /* The largest record sent. Small, since requests are; larger ones take
  * several records but not several operations. Servers that know RFC 6066 are
  * asked not to send larger ones either. */
@@ -52,5 +61,9 @@ int tls_connect(struct tls_client *client, struct stream *lower,
 
 /* Whether that stream of tls_connect resumed a session. */
 bool tls_resumed(const struct stream *stream);
+
+/* The client's TLS_HANDSHAKES_MAX slots: for whoever wants to see how busy it
+ * is, or to hold its handshakes up. */
+struct slots *tls_client_slots(struct tls_client *client);
 
 #endif

@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include "net/http_date.h"
+#include "proto/text.h"
+
+#define TEXT_MAX 1024
 
 #define ALERT_HANDSHAKE_FAILURE 40
 #define ALERT_PROTOCOL_VERSION 70
@@ -74,20 +77,50 @@ static void validity_text(const struct tls_error *e, char *buf, size_t cap)
 
 static void issuer_text(const struct tls_error *e, char *buf, size_t cap)
 {
-	if (e->fault == TLS_SELF_SIGNED)
+	switch (e->fault) {
+	case TLS_SELF_SIGNED:
 		(void)snprintf(buf, cap,
 			       "%s has a self-signed certificate (\"%s\") that "
 			       "is not among those in %s: if you trust it, set "
 			       "SSL_CERT_FILE to a file that has it",
 			       e->host, e->name, e->roots);
-	else
+		break;
+	case TLS_NO_INTERMEDIATE:
 		(void)snprintf(buf, cap,
-			       "the certificate of %s leads to \"%s\", which "
-			       "is not among the roots in %s: either the "
-			       "server does not send its intermediate "
-			       "certificate, or its root must be added "
-			       "(SSL_CERT_FILE)",
+			       "%s does not send the certificate of \"%s\", "
+			       "which issued its own, nor is that in %s: the "
+			       "server must be given its intermediate "
+			       "certificates too; only if that is a root, add "
+			       "it (SSL_CERT_FILE)",
 			       e->host, e->name, e->roots);
+		break;
+	case TLS_OTHER_ROOT:
+		(void)snprintf(buf, cap,
+			       "the certificate chain of %s names \"%s\", but "
+			       "is not signed with the key that the root of "
+			       "that name in %s has: either has been replaced, "
+			       "or somebody is in between",
+			       e->host, e->name, e->roots);
+		break;
+	case TLS_UNHASHED_ROOTS:
+		(void)snprintf(buf, cap,
+			       "the certificate chain of %s leads to \"%s\", "
+			       "which is not found in %s: run `openssl rehash "
+			       "%s`, since the certificates there are not "
+			       "filed under the hashes of their names",
+			       e->host, e->name, e->roots, e->dir);
+		break;
+	default:
+		(void)snprintf(buf, cap,
+			       "the certificate chain of %s leads to %s\"%s\", "
+			       "which is not among the roots in %s: if you "
+			       "trust it, it must be added (SSL_CERT_FILE)%s",
+			       e->host, e->root ? "the root " : "", e->name,
+			       e->roots,
+			       e->root ? ""
+				       : "; if it is no root, the server must "
+					 "send it as well");
+	}
 }
 
 static void certificate_text(const struct tls_error *e, char *buf, size_t cap)
@@ -184,6 +217,13 @@ static void protocol_text(const struct tls_error *e, char *buf, size_t cap)
 			       "finish the TLS handshake in time",
 			       host);
 		break;
+	case TLS_BUSY:
+		(void)snprintf(buf, cap,
+			       "there was no time for the TLS handshake with "
+			       "%s: this machine is busy with those of other "
+			       "connections",
+			       host);
+		break;
 	default:
 		(void)snprintf(buf, cap,
 			       "%s broke the TLS protocol (BearSSL error %d)",
@@ -201,8 +241,11 @@ const char *tls_error_text(const struct tls_error *error, char *buf, size_t cap)
 	case TLS_NOT_YET_VALID:
 		validity_text(error, buf, cap);
 		break;
-	case TLS_UNKNOWN_ISSUER:
 	case TLS_SELF_SIGNED:
+	case TLS_NO_INTERMEDIATE:
+	case TLS_UNKNOWN_ROOT:
+	case TLS_OTHER_ROOT:
+	case TLS_UNHASHED_ROOTS:
 		issuer_text(error, buf, cap);
 		break;
 	case TLS_NO_ROOTS:
@@ -225,6 +268,7 @@ const char *tls_error_text(const struct tls_error *error, char *buf, size_t cap)
 	case TLS_GARBAGE:
 	case TLS_CLOSED:
 	case TLS_TIMEOUT:
+	case TLS_BUSY:
 	case TLS_PROTOCOL:
 		protocol_text(error, buf, cap);
 		break;
@@ -232,6 +276,14 @@ const char *tls_error_text(const struct tls_error *error, char *buf, size_t cap)
 		certificate_text(error, buf, cap);
 	}
 	return buf;
+}
+
+uint32_t tls_error_mark(const struct tls_error *error)
+{
+	struct tls_error timeless = *error;
+	char text[TEXT_MAX];
+	timeless.now = 0;
+	return text_mark(tls_error_text(&timeless, text, sizeof(text)));
 }
 
 static void from_alert(struct tls_error *error, int alert)

@@ -5,7 +5,8 @@
  * TLS 1.2 only; ECDHE (so that a key stolen later opens nothing) with
  * AES-GCM or ChaCha20-Poly1305; SHA-256 and up; no renegotiation; "http/1.1"
  * by ALPN. Implementations are BearSSL's constant-time ones, the fastest that
- * this processor runs.
+ * this processor runs; only signatures on P-256 are checked by p256.h, which
+ * sees nothing secret.
  */
 #ifndef NET_TLS_PROFILE_H
 #define NET_TLS_PROFILE_H

@@ -290,6 +290,38 @@ static int handshake_round(struct tls_stream *tls, struct deadline deadline)
 	return n == 0 ? -ECONNRESET : received(tls, at, n);
 }
 
+int tls_stream_take_slot(struct tls_stream *tls, struct deadline deadline)
+{
+	if (!tls->slots || tls->has_slot)
+		return 0;
+	int err = slots_take(tls->slots, deadline);
+	tls->has_slot = err == 0;
+	tls->no_slot = err == -ETIMEDOUT;
+	return err;
+}
+
+void tls_stream_give_slot(struct tls_stream *tls)
+{
+	if (tls->has_slot)
+		slots_give(tls->slots);
+	tls->has_slot = false;
+}
+
+/* The engine's next step: over what has been received, or, when that is used
+ * up, a round with the other side. */
+static int handshake_step(struct tls_stream *tls, struct deadline deadline)
+{
+	bool small = tls->small_steps && *tls->small_steps;
+	int err = tls->raw < tls->raw_end ? tls_stream_take_slot(tls, deadline)
+					  : 0;
+	if (err)
+		return err;
+	if (give(tls, small ? SMALL_STEP : SIZE_MAX))
+		return task_breathe(tls->stream.rt);
+	tls_stream_give_slot(tls);
+	return handshake_round(tls, deadline);
+}
+
 static int handshake(struct tls_stream *tls, struct deadline deadline)
 {
 	for (;;) {
@@ -302,12 +334,7 @@ static int handshake(struct tls_stream *tls, struct deadline deadline)
 			tls->established = true;
 			return 0;
 		}
-		bool small = tls->small_steps && *tls->small_steps;
-		int err;
-		if (give(tls, small ? SMALL_STEP : SIZE_MAX))
-			err = task_breathe(tls->stream.rt);
-		else
-			err = handshake_round(tls, deadline);
+		int err = handshake_step(tls, deadline);
 		if (err)
 			return fail(tls, err);
 	}
@@ -375,6 +402,11 @@ static ssize_t read_data(struct tls_stream *tls, void *buf, size_t len,
 		if (!at || (state & BR_SSL_SENDREC && !tls->sending &&
 			    !tls->write_err)) {
 			int err = speak(tls, deadline);
+			/* A peer that has said its farewell need not wait for
+			 * ours. */
+			if (err && !is_passing(err) &&
+			    tls->engine->shutdown_recv)
+				return 0;
 			if (err)
 				return err;
 			continue;

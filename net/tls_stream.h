@@ -26,6 +26,7 @@
 
 #include "net/stream.h"
 #include "runtime/event.h"
+#include "runtime/slots.h"
 
 /* An input buffer for the largest record that the suites of tls_profile can
  * make: 16384 bytes, header, nonce and tag. */
@@ -55,6 +56,11 @@ struct tls_stream {
 	/* Feed the engine in pieces so small that no two expensive steps are
 	 * in one, once this is true; may be NULL. */
 	const bool *small_steps;
+	/* For the arithmetic of a handshake: it has one of these while it
+	 * works, none while it waits for the other side. May be NULL. */
+	struct slots *slots;
+	bool has_slot;
+	bool no_slot; /* the deadline came while it waited for one */
 	void (*free)(struct tls_stream *tls); /* wipes and frees the carrier */
 };
 
@@ -64,10 +70,17 @@ void tls_stream_init(struct tls_stream *tls, struct stream *lower,
 		     br_ssl_engine_context *engine, uint8_t *in, size_t in_cap,
 		     void (*free)(struct tls_stream *tls));
 
+/* Takes a slot, unless it has one or needs none, for work that is done before
+ * the handshake. 0; or as slots_take. Parks. */
+int tls_stream_take_slot(struct tls_stream *tls, struct deadline deadline);
+/* Gives it back, if it has one. Does not park. */
+void tls_stream_give_slot(struct tls_stream *tls);
+
 /* Does the handshake: 0, or what the stream below gave (an end is
  * -ECONNRESET), or -EPROTO when the engine refused (br_ssl_engine_last_error
- * tells why). Yields between the engine's steps. If nobody calls it the first
- * read or write does. Parks. */
+ * tells why). Yields between the engine's steps. It may come back with a slot,
+ * which the caller gives back. If nobody calls it the first read or write
+ * does. Parks. */
 int tls_stream_handshake(struct tls_stream *tls, struct deadline deadline);
 
 /* Sends close_notify: nothing can be written any more; what still comes is

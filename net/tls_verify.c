@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "net/cert.h"
+#include "net/p256.h"
 #include "net/trust.h"
 #include "runtime/task.h"
 
@@ -120,8 +121,7 @@ static void set_algorithms(br_x509_minimal_context *x, const struct path *path)
 	if (used[CERT_HASH_SHA512])
 		br_x509_minimal_set_hash(x, br_sha512_ID, &br_sha512_vtable);
 	br_x509_minimal_set_rsa(x, br_rsa_pkcs1_vrfy_get_default());
-	br_x509_minimal_set_ecdsa(x, br_ec_get_default(),
-				  br_ecdsa_vrfy_asn1_get_default());
+	br_x509_minimal_set_ecdsa(x, br_ec_get_default(), p256_vrfy);
 	br_x509_minimal_set_minrsa(x, TLS_VERIFY_RSA_BITS / 8);
 }
 
@@ -192,21 +192,72 @@ static void explain_time(struct tls_verify *v, const struct path *path)
 	}
 }
 
+/* Whether a root of that name is among those that were tried. */
+static bool was_tried(const struct trust_set *set, struct der name)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		const br_x509_trust_anchor *root = &set->anchors[i];
+		struct der dn = { root->dn.data, root->dn.len };
+		if ((root->flags & BR_X509_TA_CA) && der_equal(dn, name))
+			return true;
+	}
+	return false;
+}
+
+/* Whether the server sends a root of that name. */
+static bool is_sent_root(const struct tls_verify *v, struct der name)
+{
+	for (size_t i = 1; i < v->count; i++) {
+		struct cert cert;
+		if (!cert_parse(&cert, cert_at(v, i)) &&
+		    cert_self_issued(&cert) && der_equal(cert.subject, name))
+			return true;
+	}
+	return false;
+}
+
+/* Roots that were not found since nobody can find them where they are. */
+static void explain_dirs(struct tls_verify *v)
+{
+	struct tls_error *e = v->error;
+	switch (trust_check_dirs(v->trust, e->dir, sizeof(e->dir),
+				 v->deadline)) {
+	case TRUST_DIRS_UNHASHED:
+		e->fault = TLS_UNHASHED_ROOTS;
+		break;
+	case TRUST_DIRS_EMPTY:
+		e->fault = TLS_NO_ROOTS;
+		break;
+	case TRUST_DIRS_FINE:
+		break;
+	}
+}
+
 static void explain_trust(struct tls_verify *v, const struct path *path,
 			  const struct trust_set *set)
 {
 	struct tls_error *e = v->error;
 	const struct cert *last = &path->certs[path->count - 1];
 	cert_name_text(last->issuer, e->name, sizeof(e->name));
-	e->fault = cert_self_issued(&path->certs[0]) ? TLS_SELF_SIGNED
-						     : TLS_UNKNOWN_ISSUER;
+	e->root = is_sent_root(v, last->issuer);
 	if (set->stale) {
 		e->fault = e->now < set->stale_from ? TLS_NOT_YET_VALID
 						    : TLS_EXPIRED;
 		e->from = set->stale_from;
 		e->to = set->stale_to;
 		e->root = true;
+		return;
 	}
+	if (cert_self_issued(&path->certs[0]))
+		e->fault = TLS_SELF_SIGNED;
+	else if (was_tried(set, last->issuer))
+		e->fault = TLS_OTHER_ROOT;
+	else if (path->count == 1 && !e->root)
+		e->fault = TLS_NO_INTERMEDIATE;
+	else
+		e->fault = TLS_UNKNOWN_ROOT;
+	if (e->fault != TLS_OTHER_ROOT)
+		explain_dirs(v);
 }
 
 /* A signature or key that is not supported: mostly an old one. */
@@ -228,6 +279,7 @@ static void explain(struct tls_verify *v, const struct path *path,
 {
 	struct tls_error *e = v->error;
 	tls_error_from_engine(e, (int)err);
+	e->root = false;
 	switch (err) {
 	case BR_ERR_X509_EXPIRED:
 		explain_time(v, path);
@@ -263,10 +315,8 @@ static bool check_purpose(struct tls_verify *v, const struct path *path)
 
 static void explain_roots(struct tls_verify *v, int err)
 {
-	if (err == -ENOMEM || err == -ECANCELED || err == -ETIMEDOUT) {
+	if (err == -ENOMEM || err == -ECANCELED || err == -ETIMEDOUT)
 		v->err = err;
-		return;
-	}
 	v->error->fault = err == -ENOENT || err == -ENODATA ? TLS_NO_ROOTS
 							    : TLS_BAD_ROOTS;
 	v->error->code = -err;

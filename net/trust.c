@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "net/trust.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "net/cert.h"
 #include "net/pem.h"
@@ -17,6 +20,7 @@
 #define READ_PIECE (16u * 1024)
 /* Files of a directory that share the hash of a name. */
 #define SAME_HASH_MAX 16
+#define DIR_PATH_MAX 1024
 
 /* Debian and Ubuntu; Fedora and its kin, new and old; SUSE; Alpine, BSD. */
 static const char *const bundles[] = {
@@ -282,7 +286,7 @@ static int scan_file(struct scan *scan, const char *path)
 static int scan_hashed(struct scan *scan, const char *dir, size_t len,
 		       struct der name)
 {
-	char path[1024];
+	char path[DIR_PATH_MAX];
 	uint32_t hash;
 	int err = 0;
 	if (!cert_name_hash(name, &hash))
@@ -401,6 +405,74 @@ int trust_find(struct trust *trust, const struct der *names, size_t count,
 	if (err)
 		trust_release(set);
 	return err;
+}
+
+/* --- What is wrong with a directory --- */
+
+/* Eight hexadecimal digits, a dot and a number. */
+static bool is_hashed_name(const char *name)
+{
+	if (strspn(name, "0123456789abcdefABCDEF") != 8 || name[8] != '.')
+		return false;
+	name += 9;
+	return *name && name[strspn(name, "0123456789")] == '\0';
+}
+
+/* What `openssl rehash` would take for certificates. */
+static bool is_certificate_name(const char *name)
+{
+	static const char *const ends[] = { ".pem", ".crt", ".cer" };
+	size_t len = strlen(name);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (len > 4 && strcasecmp(name + len - 4, ends[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Takes `fd`. */
+static enum trust_dirs check_names(int fd)
+{
+	enum trust_dirs found = TRUST_DIRS_EMPTY;
+	DIR *dir = fdopendir(fd);
+	const struct dirent *entry;
+	if (!dir) {
+		close(fd);
+		return TRUST_DIRS_EMPTY;
+	}
+	while ((entry = readdir(dir)) && found != TRUST_DIRS_FINE) {
+		if (is_hashed_name(entry->d_name))
+			found = TRUST_DIRS_FINE;
+		else if (is_certificate_name(entry->d_name))
+			found = TRUST_DIRS_UNHASHED;
+	}
+	closedir(dir);
+	return found;
+}
+
+enum trust_dirs trust_check_dirs(const struct trust *trust, char *dir,
+				 size_t cap, struct deadline deadline)
+{
+	enum trust_dirs all = trust->dir && !trust->file ? TRUST_DIRS_EMPTY
+							 : TRUST_DIRS_FINE;
+	const char *at = trust->dir ? trust->dir : "";
+	char path[DIR_PATH_MAX];
+	for (size_t len; *at; at += len + (at[len] == ':')) {
+		len = strcspn(at, ":");
+		if (len == 0 || len >= sizeof(path))
+			continue;
+		(void)snprintf(path, sizeof(path), "%.*s", (int)len, at);
+		int fd = io_openat(trust->rt, AT_FDCWD, path,
+				   O_RDONLY | O_DIRECTORY, 0, deadline);
+		enum trust_dirs one = fd < 0 ? TRUST_DIRS_EMPTY
+					     : check_names(fd);
+		if (one == TRUST_DIRS_UNHASHED) {
+			(void)snprintf(dir, cap, "%s", path);
+			return one;
+		}
+		if (one == TRUST_DIRS_FINE)
+			all = one;
+	}
+	return all;
 }
 
 void trust_describe(const struct trust *trust, char *text, size_t cap)

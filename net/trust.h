@@ -68,6 +68,22 @@ int trust_find(struct trust *trust, const struct der *names, size_t count,
 /* Gives a set back, once. Does not park. */
 void trust_release(struct trust_set *set);
 
+/* Why nothing may have been found in the directories. */
+enum trust_dirs {
+	TRUST_DIRS_FINE,
+	/* One has certificates, but none under a name that is a hash: it has
+	 * not seen `openssl rehash`. */
+	TRUST_DIRS_UNHASHED,
+	/* There are no certificates in any, and no file is set. */
+	TRUST_DIRS_EMPTY,
+};
+
+/* Looks into the directories, for the sake of a message. Writes the unhashed
+ * one to `dir`, cut to fit. Parks to open them, and blocks while their names
+ * are read. */
+enum trust_dirs trust_check_dirs(const struct trust *trust, char *dir,
+				 size_t cap, struct deadline deadline);
+
 /* Names the file or directory for a message: "/etc/ssl/…", or what was looked
  * for when there was none. Cut to fit. */
 void trust_describe(const struct trust *trust, char *text, size_t cap);

@@ -58,6 +58,9 @@ struct a2a_reply {
 	enum a2a_reply_kind kind;
 	char *text;	       /* never NULL after a2a_reply_read gave 0 */
 	bool may_have_arrived; /* FAILED: the peer may have seen the message */
+	/* FAILED for now: the peer has not seen it and will be there in a
+	 * moment, so that sending it again is harmless and may help. */
+	bool try_again;
 	double retry_after_secs; /* FAILED: what the platform advised, else 0 */
 };
 
@@ -72,5 +75,15 @@ struct a2a_reply {
 int a2a_reply_read(struct a2a_reply *out, int status, const json_t *json,
 		   const char *body, size_t body_len);
 void a2a_reply_free(struct a2a_reply *reply);
+
+/* What an HTTP status of the platform means for somebody who deals with a
+ * workspace, in words that continue a sentence ("the workspace has been
+ * removed from the platform"); NULL when it says nothing more than itself.
+ * Static text. */
+const char *a2a_status_meaning(int status);
+
+/* Whether a text (may be NULL) is not an answer but the platform's confirmation
+ * that it keeps the message for a peer that polls. */
+bool a2a_text_queued(const char *text);
 
 #endif

@@ -59,17 +59,66 @@ static bool add_error_words(struct text *text, const json_t *error)
 	return true;
 }
 
-/* Adds what the platform says about trying again, from `object`. */
+const char *a2a_status_meaning(int status)
+{
+	switch (status) {
+	case 401:
+		return "the platform does not accept this workspace's token";
+	case 402:
+		return "the budget of the workspace is used up, so it takes no "
+		       "more tasks until somebody raises it";
+	case 403:
+		return "the platform does not allow these two workspaces to "
+		       "talk: only parent, children and siblings may";
+	case 404:
+		return "the platform does not know the workspace";
+	case 409:
+		return "the state of the workspace does not allow it now (it "
+		       "may be paused, or just being changed)";
+	case 410:
+		return "the workspace has been removed from the platform and "
+		       "will not come back";
+	case 413:
+		return "the message is larger than the platform takes";
+	case 429:
+		return "too many requests come from here";
+	case 502:
+		return "the platform could not reach the workspace's agent";
+	default:
+		return NULL;
+	}
+}
+
+bool a2a_text_queued(const char *text)
+{
+	json_t *json = NULL;
+	bool queued;
+
+	if (text && *text == '{')
+		json = json_parse_bounded(text, strlen(text), NULL);
+	queued = equal(json, "status", "queued") &&
+		 equal(json, "delivery_mode", "poll");
+	json_decref(json);
+	return queued;
+}
+
+/* Adds what the platform says about trying again, from `object`. A peer that
+ * is busy may have taken the message; the others have not got it. */
 static void add_advice(struct a2a_reply *reply, struct text *text,
 		       const json_t *object)
 {
-	static const char *const states[] = { "restarting", "busy", "waking",
+	static const char *const states[] = { "busy", "restarting", "waking",
 					      "warming" };
 	double secs;
 
 	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
-		if (json_get_true(object, states[i]))
-			text_format(text, "; the peer is %s", states[i]);
+		if (!json_get_true(object, states[i]))
+			continue;
+		text_format(text, "; the peer is %s", states[i]);
+		if (i == 0)
+			reply->may_have_arrived = true;
+		else if (!reply->may_have_arrived)
+			reply->try_again = true;
 	}
 	if (json_get_number(object, "retry_after", &secs) && secs >= 0) {
 		reply->retry_after_secs = secs;
@@ -81,19 +130,21 @@ static void read_http_failure(struct a2a_reply *reply, struct text *text,
 			      const struct source *from)
 {
 	const char *hint = json_get_text(from->json, "hint");
+	const char *meaning = a2a_status_meaning(from->status);
 
 	reply->kind = A2A_REPLY_FAILED;
 	reply->may_have_arrived = from->status == 500 || from->status == 502 ||
 				  from->status == 504;
+	reply->try_again = from->status == 429;
 	text_format(text, "HTTP %d", from->status);
 	if (!add_error_words(text, json_object_get(from->json, "error")) &&
 	    !add_error_words(text, from->json))
 		quote_body(text, from);
 	if (hint && *hint)
 		text_format(text, " (%s)", hint);
+	if (meaning)
+		text_format(text, "; %s", meaning);
 	add_advice(reply, text, from->json);
-	if (reply->may_have_arrived)
-		text_add(text, "; the message may have arrived all the same");
 }
 
 /* An error object of JSON-RPC, with HTTP status 200. */

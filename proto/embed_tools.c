@@ -7,7 +7,9 @@
  *
  * What every agent host accepts is stricter than JSON Schema: short names,
  * descriptions under 2 KB, object schemas without anyOf, oneOf, allOf and
- * $ref. Whatever is not so is named on stderr, and the exit code is 1.
+ * $ref. A schema of what a tool answers may nest and allow null, and leaves
+ * room for members that the platform adds. Whatever is not so is named on
+ * stderr, and the exit code is 1.
  */
 #include <jansson.h>
 #include <stdbool.h>
@@ -133,17 +135,65 @@ static void check_schema(const char *tool, json_t *schema)
 	}
 }
 
+/* "string", or a list like ["string","null"]. */
+static void check_output_type(const char *tool, json_t *type)
+{
+	static const char *const types[] = { "string",	"number", "integer",
+					     "boolean", "array",  "object",
+					     "null",	NULL };
+	json_t *entry;
+	size_t i;
+
+	if (json_is_string(type) && in_list(json_string_value(type), types))
+		return;
+	if (json_array_size(type) == 0)
+		refuse(tool, "outputSchema: a type");
+	json_array_foreach(type, i, entry)
+	{
+		if (!json_is_string(entry) ||
+		    !in_list(json_string_value(entry), types))
+			refuse(tool, "outputSchema: a type");
+	}
+}
+
+static void check_output(const char *tool, json_t *schema)
+{
+	static const char *const known[] = { "type",  "description",
+					     "enum",  "properties",
+					     "items", "required",
+					     NULL };
+	json_t *properties = json_object_get(schema, "properties");
+	json_t *items = json_object_get(schema, "items");
+	json_t *value;
+	const char *key;
+	size_t i;
+
+	check_members(tool, schema, known);
+	check_output_type(tool, json_object_get(schema, "type"));
+	json_object_foreach(properties, key, value) check_output(tool, value);
+	if (items)
+		check_output(tool, items);
+	json_array_foreach(json_object_get(schema, "required"), i, value)
+	{
+		if (!json_object_get(properties, json_string_value(value)))
+			refuse(tool, "outputSchema: what is required is not "
+				     "there");
+	}
+}
+
 static void check_tool(json_t *tools, size_t index)
 {
-	static const char *const known[] = { "name",	    "title",
-					     "description", "inputSchema",
-					     "annotations", NULL };
+	static const char *const known[] = {
+		"name",		"title",       "description", "inputSchema",
+		"outputSchema", "annotations", NULL
+	};
 	static const char *const hints[] = { "readOnlyHint", "destructiveHint",
 					     "idempotentHint", "openWorldHint",
 					     NULL };
 	json_t *tool = json_array_get(tools, index);
 	const char *name = text_of("tools", tool, "name");
 	json_t *annotations = json_object_get(tool, "annotations");
+	json_t *output = json_object_get(tool, "outputSchema");
 	json_t *value;
 	const char *key;
 
@@ -160,6 +210,10 @@ static void check_tool(json_t *tools, size_t index)
 	if (strlen(text_of(name, tool, "description")) >= DESCRIPTION_MAX)
 		refuse(name, "the description is too long");
 	check_schema(name, json_object_get(tool, "inputSchema"));
+	if (output && strcmp(text_of(name, output, "type"), "object") != 0)
+		refuse(name, "outputSchema: it is not one of an object");
+	if (output)
+		check_output(name, output);
 	if (!json_is_boolean(json_object_get(annotations, "readOnlyHint")))
 		refuse(name, "there is no readOnlyHint");
 	check_members(name, annotations, hints);
@@ -216,7 +270,8 @@ static void put_entry(json_t *tool, size_t index)
 		printf("params_%zu, ", index);
 	else
 		printf("NULL, ");
-	printf("%zu, %s },\n", json_object_size(properties), read_only);
+	printf("%zu, %s, %s },\n", json_object_size(properties), read_only,
+	       json_object_get(tool, "outputSchema") ? "true" : "false");
 }
 
 static void put_file(json_t *root)

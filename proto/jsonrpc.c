@@ -143,6 +143,7 @@ static int parse_batch(struct jsonrpc_message *m, struct jsonrpc_raw text)
 	m->item_count = (size_t)count;
 	for (size_t i = 0; i < m->item_count; i++) {
 		item = jsonrpc_raw_element(text, item);
+		m->items[i].size = item.len;
 		err = parse_object(&m->items[i], item);
 		if (err < 0)
 			return err;
@@ -157,6 +158,7 @@ int jsonrpc_parse(struct jsonrpc_message *out, const char *line, size_t len)
 	int err;
 
 	*out = (struct jsonrpc_message){ .kind = JSONRPC_BLANK };
+	out->size = len;
 	if (len >= mark_len && memcmp(line, BYTE_ORDER_MARK, mark_len) == 0) {
 		line += mark_len;
 		len -= mark_len;
@@ -186,6 +188,33 @@ void jsonrpc_message_free(struct jsonrpc_message *message)
 	free(message->items);
 	release(message);
 	*message = (struct jsonrpc_message){ .kind = JSONRPC_BLANK };
+}
+
+/* FNV-1a */
+static uint64_t hash(uint64_t value, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		value = (value ^ (unsigned char)text[i]) * 0x100000001b3u;
+	return value;
+}
+
+uint64_t jsonrpc_id_hash(const char *id)
+{
+	uint64_t seed = hash(0xcbf29ce484222325u, id, 1); /* its type */
+	size_t len = strlen(id);
+	json_t *string = NULL;
+
+	if (id[0] != '"')
+		return hash(seed, id + 1, len - 1);
+	if (strchr(id, '\\'))
+		string = json_parse_bounded(id, len, NULL);
+	if (string)
+		seed = hash(seed, json_string_value(string),
+			    json_string_length(string));
+	else
+		seed = hash(seed, id + 1, len - 2);
+	json_decref(string);
+	return seed;
 }
 
 bool jsonrpc_id_equal(const char *a, const char *b)

@@ -23,11 +23,13 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The longest line that is read, its newline not counted. */
 #define JSONRPC_LINE_MAX (16u * 1024 * 1024)
-/* What the line reader begins with, and goes back to after a longer line. */
-#define JSONRPC_LINES_INITIAL 4096
+/* What the line reader begins with, and goes back to after a longer line: many
+ * requests at once come with one read. */
+#define JSONRPC_LINES_INITIAL 16384
 /* The longest id, as text. A request with a longer one is invalid. */
 #define JSONRPC_ID_MAX (64u * 1024)
 /* The most messages in a batch. */
@@ -82,6 +84,7 @@ struct jsonrpc_message {
 	struct jsonrpc_message *items;
 	size_t item_count;
 
+	size_t size;  /* of its text, in bytes */
 	json_t *root; /* the whole, NULL when not JSON and for a batch */
 };
 
@@ -99,6 +102,9 @@ void jsonrpc_message_free(struct jsonrpc_message *message);
 /* Whether two ids as text are the same: the same type and value. Strings may
  * be escaped differently. */
 bool jsonrpc_id_equal(const char *a, const char *b);
+
+/* A number that is the same for ids that are the same. */
+uint64_t jsonrpc_id_hash(const char *id);
 
 /* A line to send, with its newline. Owned by whoever has it: free(data). */
 struct jsonrpc_line {
@@ -118,6 +124,22 @@ int jsonrpc_result(struct jsonrpc_line *out, const char *id, json_t *result);
 /* The same with a result that is JSON text already, on one line; borrowed. */
 int jsonrpc_result_text(struct jsonrpc_line *out, const char *id,
 			const char *result, size_t len);
+
+/* A stretch of text, borrowed. One with data NULL is left out. */
+struct jsonrpc_piece {
+	const char *data;
+	size_t len;
+};
+
+/* The same with a result whose text comes in pieces. */
+int jsonrpc_result_pieces(struct jsonrpc_line *out, const char *id,
+			  const struct jsonrpc_piece *pieces, size_t count);
+
+/* {"jsonrpc":"2.0","method":…,"params":…} with params in pieces; `method` is
+ * text that needs no escapes. */
+int jsonrpc_notification_pieces(struct jsonrpc_line *out, const char *method,
+				const struct jsonrpc_piece *pieces,
+				size_t count);
 
 /* {"jsonrpc":"2.0","id":…,"error":{"code":…,"message":…,"data":…}}. message is
  * borrowed and may hold any bytes; data may be NULL: then there is none. */

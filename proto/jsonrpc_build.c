@@ -6,34 +6,44 @@
 #include "proto/json.h"
 #include "proto/jsonrpc.h"
 
-/* A piece of a line; pieces that are NULL are left out. */
-struct piece {
-	const char *data;
-	size_t len;
-};
-
-static struct piece text(const char *data)
+static struct jsonrpc_piece text(const char *data)
 {
-	return (struct piece){ data, data ? strlen(data) : 0 };
+	return (struct jsonrpc_piece){ data, data ? strlen(data) : 0 };
 }
 
-static int join(struct jsonrpc_line *out, const struct piece *pieces,
-		size_t count)
+static size_t length(const struct jsonrpc_piece *pieces, size_t count)
 {
 	size_t len = 0;
-	char *at;
 
 	for (size_t i = 0; i < count; i++)
 		len += pieces[i].len;
-	*out = (struct jsonrpc_line){ .data = malloc(len + 1) };
-	if (!out->data)
-		return -ENOMEM;
-	at = out->data;
+	return len;
+}
+
+static char *add(char *at, const struct jsonrpc_piece *pieces, size_t count)
+{
 	for (size_t i = 0; i < count; i++) {
 		if (pieces[i].len > 0)
 			memcpy(at, pieces[i].data, pieces[i].len);
 		at += pieces[i].len;
 	}
+	return at;
+}
+
+/* Head, body and tail become the line. */
+static int frame(struct jsonrpc_line *out, const struct jsonrpc_piece head[3],
+		 const struct jsonrpc_piece *body, size_t count)
+{
+	const struct jsonrpc_piece tail = text("}\n");
+	size_t len = length(head, 3) + length(body, count) + tail.len;
+	char *at;
+
+	*out = (struct jsonrpc_line){ .data = malloc(len + 1) };
+	if (!out->data)
+		return -ENOMEM;
+	at = add(out->data, head, 3);
+	at = add(at, body, count);
+	at = add(at, &tail, 1);
 	*at = '\0';
 	out->len = len;
 	return 0;
@@ -48,18 +58,24 @@ static char *dump(json_t *value, size_t *len)
 	return dumped;
 }
 
-int jsonrpc_result_text(struct jsonrpc_line *out, const char *id,
-			const char *result, size_t len)
+int jsonrpc_result_pieces(struct jsonrpc_line *out, const char *id,
+			  const struct jsonrpc_piece *pieces, size_t count)
 {
-	const struct piece pieces[] = {
+	const struct jsonrpc_piece head[3] = {
 		text("{\"jsonrpc\":\"2.0\",\"id\":"),
 		text(id),
 		text(",\"result\":"),
-		{ result, len },
-		text("}\n"),
 	};
 
-	return join(out, pieces, sizeof(pieces) / sizeof(pieces[0]));
+	return frame(out, head, pieces, count);
+}
+
+int jsonrpc_result_text(struct jsonrpc_line *out, const char *id,
+			const char *result, size_t len)
+{
+	const struct jsonrpc_piece piece = { result, len };
+
+	return jsonrpc_result_pieces(out, id, &piece, 1);
 }
 
 int jsonrpc_result(struct jsonrpc_line *out, const char *id, json_t *result)
@@ -91,15 +107,14 @@ int jsonrpc_error(struct jsonrpc_line *out, const char *id, int code,
 	json_decref(data);
 	json_decref(error);
 	if (dumped) {
-		const struct piece pieces[] = {
+		const struct jsonrpc_piece head[3] = {
 			text("{\"jsonrpc\":\"2.0\",\"id\":"),
 			text(id),
 			text(",\"error\":"),
-			{ dumped, len },
-			text("}\n"),
 		};
 
-		err = join(out, pieces, sizeof(pieces) / sizeof(pieces[0]));
+		err = frame(out, head, &(struct jsonrpc_piece){ dumped, len },
+			    1);
 	}
 	free(dumped);
 	return err;
@@ -117,22 +132,36 @@ static int call(struct jsonrpc_line *out, const char *id, const char *method,
 
 	*out = (struct jsonrpc_line){ 0 };
 	if (method_text && (params_text || !want_params)) {
-		const struct piece pieces[] = {
+		const struct jsonrpc_piece head[3] = {
 			text("{\"jsonrpc\":\"2.0\""),
 			text(id ? ",\"id\":" : NULL),
 			text(id),
+		};
+		const struct jsonrpc_piece body[] = {
 			text(",\"method\":"),
 			{ method_text, method_len },
 			text(params_text ? ",\"params\":" : NULL),
 			{ params_text, params_len },
-			text("}\n"),
 		};
 
-		err = join(out, pieces, sizeof(pieces) / sizeof(pieces[0]));
+		err = frame(out, head, body, sizeof(body) / sizeof(body[0]));
 	}
 	free(method_text);
 	free(params_text);
 	return err;
+}
+
+int jsonrpc_notification_pieces(struct jsonrpc_line *out, const char *method,
+				const struct jsonrpc_piece *pieces,
+				size_t count)
+{
+	const struct jsonrpc_piece head[3] = {
+		text("{\"jsonrpc\":\"2.0\",\"method\":\""),
+		text(method),
+		text("\",\"params\":"),
+	};
+
+	return frame(out, head, pieces, count);
 }
 
 int jsonrpc_notification(struct jsonrpc_line *out, const char *method,

@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "proto/a2a.h"
 #include "proto/json.h"
-#include "proto/payload.h"
 #include "proto/text.h"
 
 /* Adds a value that has to stay on its line. */
@@ -27,7 +27,8 @@ static const char *shown(const json_t *object, const char *key,
 	return *text ? text : otherwise;
 }
 
-static void add_peer(struct text *text, const json_t *peer)
+static void add_line(struct text *text, const json_t *peer,
+		     const char *short_via)
 {
 	const char *role = json_get_text_or(peer, "role", "");
 
@@ -41,23 +42,53 @@ static void add_peer(struct text *text, const json_t *peer)
 		text_add(text, ", role: ");
 		add_on_line(text, role);
 	}
+	if (short_via) {
+		text_add(text, ", via: ");
+		text_add(text, short_via);
+	}
 	text_add(text, ")");
 }
 
-char *listing_peers(const json_t *peers)
+/* {id, name, status, role[, via]}; a role that is none is null. */
+static json_t *peer_object(const json_t *peer, const char *via)
 {
-	struct text text = { 0 };
+	const char *role = json_get_text_or(peer, "role", "");
+	json_t *object = json_object();
+
+	if (json_set_text(object, "id", json_get_text_or(peer, "id", "")) ||
+	    json_set_text(object, "name", json_get_text_or(peer, "name", "")) ||
+	    json_set_text(object, "status",
+			  json_get_text_or(peer, "status", "unknown")) ||
+	    json_object_set_new(object, "role",
+				*role ? json_string(role) : json_null()) ||
+	    json_set_text(object, "via", via)) {
+		json_decref(object);
+		return NULL;
+	}
+	return object;
+}
+
+void listing_add_peers(struct listing *listing, const json_t *peers,
+		       const char *via, const char *short_via)
+{
 	const json_t *peer;
 	size_t i;
 
+	if (!listing->list)
+		listing->list = json_array();
 	json_array_foreach(peers, i, peer)
 	{
-		if (json_is_object(peer))
-			add_peer(&text, peer);
+		if (!json_is_object(peer))
+			continue;
+		if (listing->text.len > LISTING_PEERS_MAX) {
+			listing->left_out++;
+			continue;
+		}
+		add_line(&listing->text, peer, short_via);
+		if (json_array_append_new(listing->list,
+					  peer_object(peer, via)) != 0)
+			listing->failed = true;
 	}
-	if (text.len == 0)
-		text_add(&text, LISTING_NO_PEERS);
-	return text_take(&text);
 }
 
 char *listing_memories(const json_t *memories)
@@ -80,38 +111,23 @@ char *listing_memories(const json_t *memories)
 	return text_take(&text);
 }
 
-json_t *listing_delegation(const json_t *rows, const char *delegation_id)
-{
-	json_t *row, *first = NULL;
-	size_t i;
-
-	json_array_foreach(rows, i, row)
-	{
-		const char *id = json_get_text(row, "delegation_id");
-
-		if (!id || strcmp(id, delegation_id) != 0)
-			continue;
-		if (payload_delegation_over(json_get_text(row, "status")))
-			return row;
-		if (!first)
-			first = row;
-	}
-	return first;
-}
-
 static json_t *overview(const json_t *row)
 {
 	static const char *const keys[] = { "delegation_id", "target_id",
 					    "status", "summary",
 					    "response_preview" };
 	json_t *entry = json_object();
+	int err = 0;
 
-	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
-		if (json_set_text(entry, keys[i],
-				  json_get_text_or(row, keys[i], "")) < 0) {
-			json_decref(entry);
-			return NULL;
-		}
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys) && err == 0; i++)
+		err = json_set_text(entry, keys[i],
+				    json_get_text_or(row, keys[i], ""));
+	if (err == 0 && a2a_text_queued(json_get_text(row, "response_preview")))
+		err = json_set_text(entry, "status", "queued") ||
+		      json_set_text(entry, "response_preview", "");
+	if (err) {
+		json_decref(entry);
+		entry = NULL;
 	}
 	return entry;
 }

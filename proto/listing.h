@@ -10,19 +10,34 @@
 #define PROTO_LISTING_H
 
 #include <jansson.h>
+#include <stdbool.h>
+
+#include "proto/text.h"
 
 /* What list_peers says of an empty list. */
-#define LISTING_NO_PEERS "No peers available (this workspace may be isolated)"
+#define LISTING_NO_PEERS                                                       \
+	"No peers available (this workspace may be isolated: it has no "       \
+	"parent, children or siblings)"
 /* What recall_memory says of an empty list. */
 #define LISTING_NO_MEMORIES "No memories found."
 /* Delegations that an overview shows. */
 #define LISTING_DELEGATIONS_MAX 10
+/* Bytes of a list of peers after which the others are only counted. */
+#define LISTING_PEERS_MAX (1024u * 1024)
 
-/* The answer of GET /registry/:id/peers, an array, as lines
- *	- NAME (ID: id, status: status, role: role)
- * without a final newline, or LISTING_NO_PEERS. A role that is null or absent
- * is left out. Owned by the caller: free. NULL when out of memory. */
-char *listing_peers(const json_t *peers);
+/* Peers, collected from one or more workspaces. All zero is empty. */
+struct listing {
+	struct text text; /* "- NAME (ID: id, status: status, role: role)", */
+	json_t *list;	  /* the same as objects; owned; NULL: none */
+	size_t left_out;
+	bool failed; /* out of memory */
+};
+
+/* Adds the answer of GET /registry/:id/peers, an array. A role that is null or
+ * absent is left out. `via` is who saw them, when that has to be said: in the
+ * text by `short_via`, as ", via: short_via"; else both are NULL. */
+void listing_add_peers(struct listing *listing, const json_t *peers,
+		       const char *via, const char *short_via);
 
 /* The answer of GET /workspaces/:id/memories, an array, as lines
  *	[SCOPE] content
@@ -30,15 +45,11 @@ char *listing_peers(const json_t *peers);
  * caller: free. NULL when out of memory. */
 char *listing_memories(const json_t *memories);
 
-/* The row of GET /workspaces/:id/delegations with this delegation_id: one
- * that has ended if there is, else the first (newest). Borrowed from `rows`;
- * NULL when there is none. */
-json_t *listing_delegation(const json_t *rows, const char *delegation_id);
-
-/* {"delegations":[…],"count":n}: the first LISTING_DELEGATIONS_MAX rows, each
- * {delegation_id, target_id, status, summary, response_preview} with "" for
- * what is missing, and how many rows there are. A new reference, NULL when out
- * of memory. */
+/* {"delegations":[…],"count":n} of GET /workspaces/:id/delegations: the first
+ * LISTING_DELEGATIONS_MAX rows, each {delegation_id, target_id, status,
+ * summary, response_preview} with "" for what is missing, and how many rows
+ * there are. A row that calls a task completed because it is queued says
+ * "queued". A new reference, NULL when out of memory. */
 json_t *listing_delegations(const json_t *rows);
 
 #endif

@@ -3,11 +3,11 @@
  * mcp - the messages of the Model Context Protocol that a tools server sends,
  * and the parts of those it receives.
  *
- * The four revisions with a handshake are spoken: 2024-11-05, 2025-03-26,
- * 2025-06-18, 2025-11-25; what is sent is valid in all of them. Beyond the
- * specification there is the channel of Claude Code (experimental capability
- * "claude/channel"): a notification that puts an inbound message before the
- * model. Other hosts ignore it.
+ * Two eras are spoken. The four revisions with a handshake: 2024-11-05,
+ * 2025-03-26, 2025-06-18, 2025-11-25; what is sent is valid in all of them.
+ * And 2026-07-28, which has none: mcp_modern.h tells its requests from the
+ * others and has what is only its own. The answers of tools are made by
+ * mcp_result.h, what is pushed to hosts by mcp_channel.h.
  */
 #ifndef PROTO_MCP_H
 #define PROTO_MCP_H
@@ -18,7 +18,9 @@
 
 #include "proto/jsonrpc.h"
 
-struct activity_message;
+#ifndef MOLECULE_VERSION
+#define MOLECULE_VERSION "unknown"
+#endif
 
 /* The revision that is offered to a client that wants an unknown one. */
 #define MCP_LATEST "2025-11-25"
@@ -30,6 +32,11 @@ struct activity_message;
 
 /* Hosts cut longer instructions and tool descriptions (Claude Code: 2 KB). */
 #define MCP_TEXT_MAX 2048
+/* No line that is sent is longer, its newline included: official clients end
+ * the session at 10 MiB. */
+#define MCP_LINE_MAX (8u * 1024 * 1024)
+/* The longest method name that an error repeats, in characters. */
+#define MCP_METHOD_SHOWN 128
 
 /* Method names that a server meets. */
 #define MCP_INITIALIZE "initialize"
@@ -39,6 +46,7 @@ struct activity_message;
 #define MCP_TOOLS_CALL "tools/call"
 #define MCP_CANCELLED "notifications/cancelled"
 #define MCP_PROGRESS "notifications/progress"
+/* Of Claude Code (mcp_channel.h). */
 #define MCP_CHANNEL "notifications/claude/channel"
 
 /* The revision to answer with: `wanted` itself if it is one of the four, else
@@ -50,20 +58,19 @@ const char *mcp_negotiate(const char *wanted);
  * 60; 0 means that the host pushes and the model need not poll. */
 size_t mcp_instructions(char buf[MCP_TEXT_MAX], unsigned poll_secs);
 
-/* The answer to `initialize`. `protocol` comes from mcp_negotiate, `version`
- * is the program's. Cheap: no document is parsed for it. Builders here return
- * as those of jsonrpc.h. */
+/* The answer to `initialize`. `protocol` comes from mcp_negotiate. Cheap: no
+ * document is parsed for it. Builders here return as those of jsonrpc.h. */
 int mcp_initialize_answer(struct jsonrpc_line *out, const char *id,
-			  const char *protocol, const char *version,
-			  unsigned poll_secs);
+			  const char *protocol, unsigned poll_secs);
 
 /* The answer to `ping`: {}. */
 int mcp_ping_answer(struct jsonrpc_line *out, const char *id);
 
-/* The answer to `tools/list`, all on one page. `params` may be NULL; one with
- * a cursor gets JSONRPC_INVALID_PARAMS, since none was ever given out. */
+/* The answer to `tools/list`, all on one page; with what 2026-07-28 wants
+ * beside it if `modern`. `params` may be NULL; one with a cursor gets
+ * JSONRPC_INVALID_PARAMS, since none was ever given out. */
 int mcp_tools_answer(struct jsonrpc_line *out, const char *id,
-		     const json_t *params);
+		     const json_t *params, bool modern);
 
 /* Reads the params of `tools/call`, borrowed. *name is the tool's; *arguments
  * an object or NULL (absent or null). Returns NULL when they are well formed,
@@ -71,28 +78,14 @@ int mcp_tools_answer(struct jsonrpc_line *out, const char *id,
 const char *mcp_tool_call(const json_t *params, const char **name,
 			  json_t **arguments);
 
-/* The answer of a tool: one text block of any bytes (what is not UTF-8 is
- * replaced), and isError, which is left out when false. `text` is borrowed. */
-int mcp_tool_answer(struct jsonrpc_line *out, const char *id, const char *text,
-		    size_t len, bool is_error);
-
 /* JSONRPC_METHOD_NOT_FOUND naming the method. */
 int mcp_unknown_method(struct jsonrpc_line *out, const char *id,
 		       const char *method);
 
 /* notifications/progress for a request's token (struct jsonrpc_message).
- * `progress` must rise from one to the next; total < 0 and message NULL are
- * left out. */
+ * `progress` must rise from one to the next; total < 0 and message NULL or ""
+ * are left out. */
 int mcp_progress_line(struct jsonrpc_line *out, const char *token,
 		      double progress, double total, const char *message);
-
-/* notifications/claude/channel for an inbox message. The content is its text,
- * unaltered. The meta values (source, kind, peer_id, method, activity_id, ts)
- * become attributes of a tag before the model, so control characters, angle
- * brackets, quotes and & in them become '_', and they are cut at
- * MCP_META_MAX characters. */
-#define MCP_META_MAX 128
-int mcp_channel_line(struct jsonrpc_line *out,
-		     const struct activity_message *message);
 
 #endif

@@ -88,3 +88,13 @@ void text_free(struct text *text)
 	free(text->data);
 	*text = (struct text){ 0 };
 }
+
+/* FNV-1a, 32 bits. */
+uint32_t text_mark(const char *string)
+{
+	uint32_t hash = 2166136261u;
+
+	for (; *string; string++)
+		hash = (hash ^ (unsigned char)*string) * 16777619u;
+	return hash ? hash : 1;
+}

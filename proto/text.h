@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* All zero is empty and ready. */
 struct text {
@@ -35,5 +36,9 @@ char *text_take(struct text *text);
 
 /* Drops it. */
 void text_free(struct text *text);
+
+/* A number for a string, another one (as good as always) for another string;
+ * never 0. For telling whether a message is the same as the one before. */
+uint32_t text_mark(const char *string);
 
 #endif

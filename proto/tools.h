@@ -32,7 +32,8 @@ struct tools_entry {
 	const char *name;
 	const struct tools_param *params;
 	size_t param_count;
-	bool read_only; /* its readOnlyHint */
+	bool read_only;	 /* its readOnlyHint */
+	bool structured; /* it has an outputSchema */
 };
 
 /* The tools in the order of tools/list. */

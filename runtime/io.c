@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <sys/uio.h>
 
 #include "runtime/sched.h"
 
@@ -172,6 +173,17 @@ static int transfer_all(struct rt *rt, enum op_code code, const char *what,
 	if (out == len)
 		return 0;
 	return n < 0 ? (int)n : -EIO;
+}
+
+ssize_t io_write_now(struct rt *rt, int fd, const void *buf, size_t len)
+{
+	struct iovec part = { (void *)(uintptr_t)buf, len };
+	ssize_t n = pwritev2(fd, &part, 1, -1, RWF_NOWAIT);
+
+	(void)rt;
+	if (n >= 0)
+		return n;
+	return errno == EINVAL || errno == ENOSYS ? -EOPNOTSUPP : -errno;
 }
 
 int io_write_all(struct rt *rt, int fd, const void *buf, size_t len,

@@ -44,6 +44,12 @@ ssize_t io_read(struct rt *rt, int fd, void *buf, size_t len,
 ssize_t io_write(struct rt *rt, int fd, const void *buf, size_t len,
 		 struct deadline deadline);
 
+/* As much of it as the descriptor takes at once, without waiting: a count;
+ * -EAGAIN when it takes nothing now; -EOPNOTSUPP where that cannot be told (a
+ * terminal, a plain file); or the error. Saves a turn of the scheduler where
+ * there is usually room. Does not park. */
+ssize_t io_write_now(struct rt *rt, int fd, const void *buf, size_t len);
+
 /* Writes all of it: 0, or the error. On failure *done (may be NULL) is how
  * many bytes went out. */
 int io_write_all(struct rt *rt, int fd, const void *buf, size_t len,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,10 +15,12 @@
 #include "net/selfsign.h"
 #include "net/tls_server.h"
 #include "runtime/io.h"
+#include "runtime/task.h"
 
 #define CERTIFICATE_FILE "molecule-platform.pem"
 #define KEY_FILE "molecule-platform-key.pem"
 #define DAY_SECONDS 86400
+#define LOCK_RETRY_MS 10
 /* What is made here is no larger as PEM. */
 #define TEXT_MAX ((size_t)SELFSIGN_MAX * 2)
 
@@ -126,6 +129,45 @@ static int make_dir(struct rt *rt, const char *dir,
 	return err < 0 ? err : -EPERM;
 }
 
+/* Holds the directory against others who want to make a pair in it at the same
+ * time: a descriptor to be closed, -1 where there are no locks, or -ETIMEDOUT.
+ */
+static int lock_dir(struct rt *rt, const char *dir)
+{
+	struct deadline until = deadline_in_ms(rt, CERTIFICATE_LOCK_MS);
+	int fd = io_openat(rt, AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0,
+			   DEADLINE_NEVER);
+
+	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		bool held = errno == EWOULDBLOCK;
+
+		if (held && deadline_left_ns(rt, until) > 0 &&
+		    task_sleep(rt, deadline_in_ms(rt, LOCK_RETRY_MS)) == 0)
+			continue;
+		io_close(rt, fd);
+		return held ? -ETIMEDOUT : -1;
+	}
+	return fd < 0 ? -1 : fd;
+}
+
+/* Takes the pair that is there, or makes one. The directory must be ours. */
+static int take_or_make(struct tls_server **out, struct rt *rt,
+			const char *path, const char *key_path,
+			char fault[CERTIFICATE_FAULT_MAX])
+{
+	int err;
+
+	if (load_kept(out, rt, path, key_path))
+		return 0;
+	err = selfsign_files(rt, path, key_path, DEADLINE_NEVER);
+	if (err == 0)
+		return certificate_load(out, rt, path, key_path, fault);
+	(void)snprintf(fault, CERTIFICATE_FAULT_MAX,
+		       "a certificate cannot be written there: %s",
+		       strerror(-err));
+	return err;
+}
+
 int certificate_own(struct tls_server **out, struct rt *rt, const char *dir,
 		    char path[CERTIFICATE_PATH_MAX],
 		    char fault[CERTIFICATE_FAULT_MAX])
@@ -134,7 +176,7 @@ int certificate_own(struct tls_server **out, struct rt *rt, const char *dir,
 	int n = snprintf(path, CERTIFICATE_PATH_MAX, "%s/" CERTIFICATE_FILE,
 			 dir);
 	int m = snprintf(key_path, CERTIFICATE_PATH_MAX, "%s/" KEY_FILE, dir);
-	int err;
+	int err, lock;
 
 	if (n >= CERTIFICATE_PATH_MAX || m >= CERTIFICATE_PATH_MAX) {
 		(void)snprintf(fault, CERTIFICATE_FAULT_MAX,
@@ -142,16 +184,18 @@ int certificate_own(struct tls_server **out, struct rt *rt, const char *dir,
 		return -ENAMETOOLONG;
 	}
 	err = make_dir(rt, dir, fault);
-	if (err < 0 || load_kept(out, rt, path, key_path))
+	if (err < 0)
 		return err;
-	err = selfsign_files(rt, path, key_path, DEADLINE_NEVER);
-	if (err < 0) {
+	lock = lock_dir(rt, dir);
+	if (lock == -ETIMEDOUT) {
 		(void)snprintf(fault, CERTIFICATE_FAULT_MAX,
-			       "a certificate cannot be written there: %s",
-			       strerror(-err));
-		return err;
+			       "another program holds it locked");
+		return lock;
 	}
-	return certificate_load(out, rt, path, key_path, fault);
+	err = take_or_make(out, rt, path, key_path, fault);
+	if (lock >= 0)
+		io_close(rt, lock);
+	return err;
 }
 
 bool certificate_suits(const char *host)

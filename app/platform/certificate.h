@@ -19,6 +19,8 @@ struct tls_server;
 #define CERTIFICATE_FAULT_MAX 1024
 /* One that would not last so long is replaced at the start. */
 #define CERTIFICATE_RENEW_DAYS 30
+/* How long another program may take over making one. */
+#define CERTIFICATE_LOCK_MS 10000
 
 /* Loads a chain and its key, both PEM. 0 with *out set, the caller's (to
  * tls_server_free); or a negative errno, and then *fault says why. Parks. */
@@ -29,8 +31,9 @@ int certificate_load(struct tls_server **out, struct rt *rt,
 /* Makes a key and a certificate in the directory `dir`, or takes those that an
  * earlier call made there as long as they are good. Makes `dir` too, with mode
  * 0700; one that is there must belong to this user and nobody else may be able
- * to write to it. 0 with *out as above and the certificate's file in `path`;
- * or a negative errno, and then *fault says why. Parks. */
+ * to write to it. Several at once on one directory end up with the same pair:
+ * it is locked (flock) meanwhile. 0 with *out as above and the certificate's
+ * file in `path`; or a negative errno, and then *fault says why. Parks. */
 int certificate_own(struct tls_server **out, struct rt *rt, const char *dir,
 		    char path[CERTIFICATE_PATH_MAX],
 		    char fault[CERTIFICATE_FAULT_MAX]);

@@ -47,6 +47,15 @@ static void observe(void *arg, const char *workspace, const char *type,
 	cond_broadcast(&demo->change);
 }
 
+/* What was written: it follows a line that says by whom, and one that says how
+ * to reply. */
+static const char *words_of(const char *content)
+{
+	for (int i = 0; i < 2 && strchr(content, '\n'); i++)
+		content = strchr(content, '\n') + 1;
+	return content;
+}
+
 /* What the server says by itself; does not park. */
 static void listen_to(void *arg, const char *method, const json_t *params)
 {
@@ -56,8 +65,9 @@ static void listen_to(void *arg, const char *method, const json_t *params)
 
 	if (method && strcmp(method, MCP_CHANNEL) == 0) {
 		arrival->at_ns = demo_now(demo);
-		(void)snprintf(arrival->text, sizeof(arrival->text), "%s",
-			       json_get_text_or(params, "content", ""));
+		(void)snprintf(
+			arrival->text, sizeof(arrival->text), "%s",
+			words_of(json_get_text_or(params, "content", "")));
 		(void)snprintf(arrival->kind, sizeof(arrival->kind), "%s",
 			       json_get_text_or(meta, "kind", ""));
 		(void)snprintf(arrival->activity_id,
@@ -193,6 +203,7 @@ static int make_certificate(struct demo *demo)
 static int start_platform(struct demo *demo)
 {
 	struct platform_options options = { .tls = demo->tls,
+					    .track_delegations = true,
 					    .observer = observe,
 					    .observer_arg = demo };
 	int err;

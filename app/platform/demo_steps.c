@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/platform/canvas.h"
 #include "app/platform/demo_state.h"
 #include "app/platform/members.h"
-#include "app/platform/operator.h"
 #include "net/http_client.h"
 #include "net/trust.h"
 #include "proto/json.h"
@@ -155,7 +155,8 @@ int demo_conversation(struct demo *demo, const char *message,
 
 	demo->arrivals = 0;
 	demo->answered_ns = 0;
-	if (!operator_say(demo->platform, demo->agent, message, NULL))
+	if (!canvas_say(demo->platform, demo->agent,
+			&(struct canvas_words){ .text = message }))
 		return demo_failed(demo, "the user writes", -ENOMEM);
 	narrate_step(&demo->narrator, sent, "user → platform", "“%s”", message);
 	err = demo_wait(demo, has_arrived);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "app/platform/exchange.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +13,10 @@
 #include "app/platform/state.h"
 #include "net/http_server.h"
 #include "proto/json.h"
+#include "runtime/io.h"
 
-/* Room for the rate-limit headers, one more, and the end. */
-#define FIELDS_MAX 12
+/* Room for the rate-limit headers, those of a handler, and the end. */
+#define FIELDS_MAX (8 + 2 * EXCHANGE_EXTRA_MAX + 1)
 #define NUMBER_MAX 12
 
 static int hex_value(char c)
@@ -137,6 +139,18 @@ bool exchange_auth_registry(struct exchange *x, const struct member *member)
 	return exchange_auth_workspace(x, member);
 }
 
+/* Whether a handler brings rate-limit headers of its own. */
+static bool names_rate(const char *const *extra)
+{
+	static const char prefix[] = "X-RateLimit-";
+
+	for (; extra && *extra; extra += 2) {
+		if (strncasecmp(*extra, prefix, sizeof(prefix) - 1) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* The headers of every answer. The numbers live in `numbers`. */
 static void fields_fill(const struct exchange *x, const char **fields,
 			char numbers[4][NUMBER_MAX], const char *const *extra)
@@ -148,9 +162,11 @@ static void fields_fill(const struct exchange *x, const char **fields,
 
 	for (size_t i = 0; i < 3; i++)
 		(void)snprintf(numbers[i], NUMBER_MAX, "%u", values[i]);
-	fields[n++] = "X-RateLimit-Limit";
-	fields[n++] = rate->limit ? numbers[0] : "unlimited";
-	if (rate->limit) {
+	if (!names_rate(extra)) {
+		fields[n++] = "X-RateLimit-Limit";
+		fields[n++] = rate->limit ? numbers[0] : "unlimited";
+	}
+	if (rate->limit && !names_rate(extra)) {
 		fields[n++] = "X-RateLimit-Remaining";
 		fields[n++] = numbers[1];
 		fields[n++] = "X-RateLimit-Reset";
@@ -160,18 +176,27 @@ static void fields_fill(const struct exchange *x, const char **fields,
 		fields[n++] = "Retry-After";
 		fields[n++] = numbers[2];
 	}
-	if (extra) {
-		fields[n++] = extra[0];
-		fields[n++] = extra[1];
-	}
+	for (size_t i = 0; extra && extra[i] && i < 2 * EXCHANGE_EXTRA_MAX; i++)
+		fields[n++] = extra[i];
 	fields[n] = NULL;
 }
 
 static void finish(struct exchange *x, int status)
 {
-	if (x->record)
-		requests_end(&x->platform->requests, x->record, status);
-	x->record = NULL;
+	if (x->serial)
+		requests_end(&x->platform->requests, x->serial, status);
+	x->serial = 0;
+}
+
+/* The server's own answer to a handler that gave none fails then, and so the
+ * connection ends. */
+void exchange_cut(struct exchange *x)
+{
+	int fd = stream_fd(http_conn_stream(x->in->conn));
+
+	finish(x, 0);
+	if (fd >= 0)
+		(void)io_shutdown(x->platform->rt, fd, SHUT_RDWR);
 }
 
 static void reply(struct exchange *x, int status, const char *mime,
@@ -180,6 +205,10 @@ static void reply(struct exchange *x, int status, const char *mime,
 	const char *fields[FIELDS_MAX];
 	char numbers[4][NUMBER_MAX];
 
+	if (x->lost) {
+		exchange_cut(x);
+		return;
+	}
 	finish(x, status);
 	fields_fill(x, fields, numbers, extra);
 	/* A client that left early has nobody to tell. */
@@ -211,26 +240,25 @@ void exchange_error(struct exchange *x, int status, const char *text)
 	exchange_json(x, status, json_pack("{s:s}", "error", text));
 }
 
-void exchange_bytes(struct exchange *x, const char *mime,
-		    const char *const extra[2], const void *data, size_t len)
+void exchange_raw(struct exchange *x, int status, const char *const *fields,
+		  const char *mime, const void *data, size_t len)
 {
-	reply(x, 200, mime, extra, data, len);
+	reply(x, status, mime, fields, data, len);
 }
 
 int exchange_stream(struct exchange *x)
 {
 	const char *fields[FIELDS_MAX];
 	char numbers[4][NUMBER_MAX];
-	static const char *const accel[] = { "X-Accel-Buffering", "no" };
-	size_t n = 0;
+	static const char *const extra[] = { "Cache-Control", "no-cache",
+					     "X-Accel-Buffering", "no", NULL };
 
+	if (x->lost) {
+		exchange_cut(x);
+		return -EPIPE;
+	}
 	finish(x, 200);
-	fields_fill(x, fields, numbers, accel);
-	while (fields[n])
-		n++;
-	fields[n++] = "Cache-Control";
-	fields[n++] = "no-cache";
-	fields[n] = NULL;
+	fields_fill(x, fields, numbers, extra);
 	return http_reply_start(x->in->conn, 200, fields, "text/event-stream",
 				true);
 }

@@ -5,7 +5,8 @@
  * the ways to answer.
  *
  * A handler answers exactly once, with one of exchange_json, exchange_error,
- * exchange_bytes or by streaming, and last of all: those park.
+ * exchange_raw or by streaming, and last of all: those park. Whether the
+ * client gets to hear it is another matter: see `lost`.
  */
 #ifndef APP_PLATFORM_EXCHANGE_H
 #define APP_PLATFORM_EXCHANGE_H
@@ -21,10 +22,10 @@
 struct http_incoming;
 struct member;
 struct platform;
-struct request_record;
 
 #define EXCHANGE_BASE_MAX 300
 #define EXCHANGE_QUERY_VALUE_MAX 512
+#define EXCHANGE_EXTRA_MAX 8
 
 struct exchange {
 	struct platform *platform;
@@ -34,7 +35,8 @@ struct exchange {
 	struct member *member; /* the workspace that `id` names, or NULL */
 	const char *query;     /* what follows '?', "" when nothing */
 	struct ratelimit_state rate;
-	struct request_record *record; /* while its status is unknown */
+	uint64_t serial; /* of its record, while that has no status; 0: none */
+	bool lost;	 /* the connection is cut in place of an answer */
 };
 
 /* The value of a query parameter, percent-decoded into `out` (cap bytes);
@@ -70,9 +72,13 @@ void exchange_json(struct exchange *x, int status, json_t *json);
 /* Answers {"error": text}. */
 void exchange_error(struct exchange *x, int status, const char *text);
 
-/* Answers with bytes; `extra` is one header (name, value) or NULL. */
-void exchange_bytes(struct exchange *x, const char *mime,
-		    const char *const extra[2], const void *data, size_t len);
+/* Answers with any status and header lines: `fields` as name, value pairs that
+ * end with NULL, at most EXCHANGE_EXTRA_MAX of them; may be NULL. */
+void exchange_raw(struct exchange *x, int status, const char *const *fields,
+		  const char *mime, const void *data, size_t len);
+
+/* Cuts the connection without an answer. Does not park. */
+void exchange_cut(struct exchange *x);
 
 /* Begins a streamed answer of type text/event-stream. 0 or an error. */
 int exchange_stream(struct exchange *x);

@@ -50,13 +50,14 @@ static void member_free(struct member *member)
 	rows_free(&member->log);
 	delegation_free(&member->delegations);
 	memories_free(&member->memories);
-	uploads_free(&member->uploads);
+	upload_list_free(&member->uploads);
 	member_token_revoke_all(member);
 	explicit_bzero(member->secret, sizeof(member->secret));
 	json_decref(member->card);
 	free(member->name);
 	free(member->role);
 	free(member->url);
+	free(member->answer);
 	free(member->current_task);
 	free(member);
 }
@@ -72,12 +73,16 @@ static int member_fill(struct member *member, const struct member_draft *draft)
 	member->tier = draft->tier;
 	member->push = draft->push;
 	member->may_talk = !draft->mute;
+	member->may_broadcast = draft->broadcast;
+	member->may_delegate = !draft->aside;
 	err = member_set_text(&member->name, draft->name ? draft->name : name);
 	if (err == 0)
 		err = member_set_text(&member->role, draft->role);
 	if (err == 0)
 		err = member_set_text(&member->url,
 				      draft->url ? draft->url : "");
+	if (err == 0)
+		err = member_set_text(&member->answer, draft->answer);
 	if (err == 0 && draft->token)
 		err = member_token_add(member, draft->token);
 	return err;
@@ -102,7 +107,8 @@ int members_add(struct platform *platform, const struct member_draft *draft,
 		return -ENOSPC;
 	if (too_long(draft->name, MEMBER_NAME_MAX) ||
 	    too_long(draft->role, MEMBER_NAME_MAX) ||
-	    too_long(draft->url, MEMBER_URL_MAX))
+	    too_long(draft->url, MEMBER_URL_MAX) ||
+	    too_long(draft->answer, MEMBER_ANSWER_MAX))
 		return -EINVAL;
 	member = calloc(1, sizeof(*member));
 	if (!member)
@@ -242,6 +248,26 @@ bool member_may_reach(const struct member *from, const struct member *to)
 	return from == to || ident_equal(&from->parent, &to->parent) ||
 	       ident_equal(&from->parent, &to->id) ||
 	       ident_equal(&from->id, &to->parent);
+}
+
+void member_beat(struct platform *platform, struct member *member)
+{
+	int64_t now = clock_now(platform->rt, CLOCK_ID_BOOTTIME);
+
+	if (member->beat_ns && now - member->beat_ns > member->gap_ns)
+		member->gap_ns = now - member->beat_ns;
+	member->beat_ns = now;
+}
+
+int64_t member_gap_ns(const struct platform *platform,
+		      const struct member *member)
+{
+	int64_t lasts = 0;
+
+	if (member->beat_ns && member->status != MEMBER_REMOVED)
+		lasts = clock_now(platform->rt, CLOCK_ID_BOOTTIME) -
+			member->beat_ns;
+	return lasts > member->gap_ns ? lasts : member->gap_ns;
 }
 
 const struct ident *member_team(const struct member *member)

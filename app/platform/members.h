@@ -35,6 +35,7 @@ struct subscriber;
 #define MEMBER_TOKEN_LEN_MAX 256
 #define MEMBER_NAME_MAX 200 /* bytes, and of a role */
 #define MEMBER_URL_MAX 2048
+#define MEMBER_ANSWER_MAX ((size_t)1024 * 1024)
 #define MEMBER_SECRET_BYTES 32
 
 enum member_status {
@@ -51,16 +52,20 @@ struct member {
 	struct ident id, parent; /* parent: may be none */
 	char *name, *role;	 /* role: may be NULL */
 	int tier;
-	char *url;     /* "" for a poll-mode workspace */
-	bool push;     /* delivery_mode is "push" */
-	bool may_talk; /* may write into the user's chat */
-	json_t *card;  /* the agent card, NULL when none */
+	char *url;    /* "" for a poll-mode workspace */
+	bool push;    /* delivery_mode is "push" */
+	char *answer; /* push: what the platform says in its place, or NULL */
+	json_t *card; /* the agent card, NULL when none */
+	/* May write into the user's chat, to everybody, to one for an answer.
+	 */
+	bool may_talk, may_broadcast, may_delegate;
 
 	char *tokens[MEMBER_TOKENS_MAX]; /* NULL: a free place */
 	char secret[2 * MEMBER_SECRET_BYTES + 1];
 
 	enum member_status status;
-	int64_t beat_ns; /* the last heartbeat on CLOCK_BOOTTIME */
+	int64_t beat_ns; /* the last heartbeat on CLOCK_BOOTTIME, 0: none */
+	int64_t gap_ns;	 /* the longest time between two, when it is over */
 	int64_t removed_us;
 	double error_rate;
 	int64_t uptime_seconds, active_tasks;
@@ -68,6 +73,7 @@ struct member {
 	uint64_t registrations, heartbeats;
 
 	struct row_log log;
+	uint64_t acked_seq; /* the newest row that it says it has handled */
 	struct delegation_list delegations; /* those it gave */
 	struct memory_list memories;
 	struct upload_list uploads;
@@ -87,8 +93,10 @@ struct member_draft {
 	const char *name; /* NULL: "workspace-" and eight characters of id */
 	const char *role, *url;
 	const char *token; /* NULL: none, so registering mints the first */
-	int tier;	   /* 0 is a tier too: say what you mean */
-	bool push, mute;   /* mute: may not write to the user */
+	const char *answer;
+	int tier; /* 0 is a tier too: say what you mean */
+	bool push;
+	bool mute, broadcast, aside; /* may not talk, may, may not delegate */
 };
 
 /* Adds a workspace. 0 with *out set; -EEXIST, -ENOSPC (MEMBERS_MAX), -EINVAL
@@ -130,6 +138,14 @@ bool member_may_reach(const struct member *from, const struct member *to);
 
 /* The member at the top of its team: its parent, or itself if it has none. */
 const struct ident *member_team(const struct member *member);
+
+/* A heartbeat or a registration came. */
+void member_beat(struct platform *platform, struct member *member);
+
+/* The longest time without a heartbeat, that which lasts included; 0 before
+ * the first. */
+int64_t member_gap_ns(const struct platform *platform,
+		      const struct member *member);
 
 /* "online", "awaiting_agent", … */
 const char *member_status_text(const struct member *member);

@@ -7,18 +7,33 @@
  * counted and not limited.
  *
  *   GET    /demo/state                      every workspace and how it is
- *   GET    /demo/counters                   requests, connections, rows, …
+ *   GET    /demo/counters                   requests, streams, heartbeats, …
+ *   DELETE /demo/counters                   counts anew
  *   GET    /demo/requests                   the last requests one by one
+ *   POST   /demo/faults                     the next answers are others, see
+ *                                           faults.h; GET, DELETE
+ *   PATCH  /demo/streams                    {"refused"?, "silent"?,
+ *                                           "cut_mean_seconds"?}: how event
+ *                                           streams fare
+ *   DELETE /demo/streams                    cuts them all
  *   POST   /demo/workspaces                 {"id"?, "name"?, "role"?, "tier"?,
  *                                           "parent_id"?, "token"?, …} as in
  *                                           a seed; a token is minted unless
  *                                           "token" is null
  *   DELETE /demo/workspaces/:id             removes it
- *   POST   /demo/workspaces/:id/messages    {"text", "message_id"?}: the user
- *                                           writes to the agent
- *   POST   /demo/workspaces/:id/activity    a row as given, however odd
+ *   PATCH  /workspaces/:id/abilities        {"broadcast_enabled"?,
+ *                                           "talk_to_user_enabled"?,
+ *                                           "can_delegate"?}
+ *   POST   /demo/workspaces/:id/messages    {"text", …}: the user writes to
+ *                                           the agent, see canvas.h
+ *   POST   /demo/workspaces/:id/uploads     the user sends files (multipart)
+ *   POST   /demo/workspaces/:id/activity    a row as given, however odd or,
+ *                                           by "age_secs", old
  *   DELETE /demo/workspaces/:id/activity    forgets all rows, so that every
  *                                           cursor is gone
+ *   PATCH  /demo/workspaces/:id/delegations/:delegation
+ *                                           {"status", "text"?, "error"?}
+ *   DELETE /demo/workspaces/:id/streams     cuts its event streams
  *   POST   /demo/workspaces/:id/tokens      {"token"?}: adds or mints one
  *   DELETE /demo/workspaces/:id/tokens      revokes all
  */
@@ -28,28 +43,17 @@
 #include <stdbool.h>
 
 struct exchange;
-struct ident;
-struct member;
-struct platform;
-struct row;
 
 /* Whether the request may enter; else that has been answered. */
 bool operator_enter(struct exchange *x);
 
 void operator_state(struct exchange *x);
-void operator_counters(struct exchange *x);
 void operator_requests(struct exchange *x);
 void operator_create(struct exchange *x);
 void operator_remove(struct exchange *x);
-void operator_message(struct exchange *x);
 void operator_row(struct exchange *x);
 void operator_forget(struct exchange *x);
 void operator_token(struct exchange *x);
 void operator_revoke(struct exchange *x);
-
-/* The user writes `text` to a workspace: its row, or NULL when out of memory.
- * `message_id` NULL: a new one. Does not park. */
-struct row *operator_say(struct platform *platform, struct member *member,
-			 const char *text, const char *message_id);
 
 #endif

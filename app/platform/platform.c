@@ -78,6 +78,7 @@ void platform_free(struct platform *platform)
 		return;
 	members_free(platform);
 	requests_free(&platform->requests);
+	faults_free(&platform->faults);
 	free(platform);
 }
 

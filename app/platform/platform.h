@@ -21,6 +21,7 @@
 #define APP_PLATFORM_PLATFORM_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct platform;
@@ -34,8 +35,15 @@ struct tls_server;
 typedef void (*platform_observer_fn)(void *arg, const char *workspace_id,
 				     const char *type, const json_t *data);
 
-/* Borrowed by platform_new for the call, but for `host` and `tls`, which stay
- * the caller's and must be there until platform_free. */
+/* How event streams fare; the operator can change it at any time. */
+struct events_options {
+	bool refused;	      /* 404, as by an edge that has none */
+	bool silent;	      /* open, and nothing comes: a buffering proxy */
+	uint32_t cut_mean_ms; /* cut at random after so long; 0: never */
+};
+
+/* Borrowed by platform_new for the call, but for `host`, `tls` and `org_id`,
+ * which stay the caller's and must be there until platform_free. */
 struct platform_options {
 	const char *host;	/* literal or localhost; NULL: 127.0.0.1 */
 	uint16_t port;		/* 0: the kernel chooses */
@@ -45,6 +53,19 @@ struct platform_options {
 	/* A workspace without a heartbeat for so long awaits its agent; 0:
 	 * PLATFORM_STALE_AFTER_MS. */
 	uint32_t stale_after_ms;
+	/* Requests must name this organisation in X-Molecule-Org-Id; NULL: they
+	 * need not. */
+	const char *org_id;
+	/* What an edge in front of the platform does: agents' requests without
+	 * an Origin get an empty 404. */
+	bool require_origin;
+	/* Workspaces may broadcast unless they are told otherwise. */
+	bool allow_broadcast;
+	/* Delegations stay open until they are answered; see delegation.h. */
+	bool track_delegations;
+	/* The end of a delegation is left in the inbox of who gave it, too. */
+	bool push_results;
+	struct events_options events;
 	platform_observer_fn observer; /* may be NULL */
 	void *observer_arg;
 };

@@ -73,11 +73,6 @@ static void status_to(struct platform *platform, struct member *member,
 				 "status", member_status_text(member)));
 }
 
-static void beat(struct platform *platform, struct member *member)
-{
-	member->beat_ns = clock_now(platform->rt, CLOCK_ID_BOOTTIME);
-}
-
 /* What a registration changes, besides the token. */
 static int register_apply(struct platform *platform, struct member *member,
 			  const json_t *body)
@@ -95,7 +90,7 @@ static int register_apply(struct platform *platform, struct member *member,
 		member->card = json_incref(card);
 	}
 	member->registrations++;
-	beat(platform, member);
+	member_beat(platform, member);
 	status_to(platform, member, MEMBER_ONLINE);
 	return 0;
 }
@@ -108,7 +103,11 @@ static struct member *register_member(struct platform *platform,
 	struct member *member = members_find(platform, id);
 	const json_t *card = json_object_get(body, "agent_card");
 	const char *name = json_get_text(card, "name");
-	struct member_draft draft = { .id = *id, .tier = 1 };
+	struct member_draft draft = {
+		.id = *id,
+		.tier = 1,
+		.broadcast = platform->options.allow_broadcast,
+	};
 
 	if (member)
 		return member;
@@ -183,7 +182,7 @@ static void heartbeat_apply(struct platform *platform, struct member *member,
 		member->card = json_incref(card);
 	}
 	member->heartbeats++;
-	beat(platform, member);
+	member_beat(platform, member);
 	if (state && strcmp(state, "wedged") == 0)
 		status_to(platform, member, MEMBER_DEGRADED);
 	else if (member->status != MEMBER_DEGRADED || !state || !*state)
@@ -362,17 +361,18 @@ void registry_info(struct exchange *x)
 	if (info &&
 	    json_object_update_new(
 		    info,
-		    json_pack("{s:i, s:f, s:I, s:s, s:s, s:s, s:i,"
-			      " s:i, s:b, s:n, s:b}",
-			      "max_concurrent_tasks", 1, "last_error_rate",
-			      member->error_rate, "uptime_seconds",
-			      (json_int_t)member->uptime_seconds,
-			      "current_task",
-			      member->current_task ? member->current_task : "",
-			      "runtime", "external", "delivery_mode",
-			      member->push ? "push" : "poll", "x", 0, "y", 0,
-			      "collapsed", 0, "last_outbound_at",
-			      "talk_to_user_enabled", member->may_talk)) < 0) {
+		    json_pack(
+			    "{s:i, s:f, s:I, s:s, s:s, s:s, s:i,"
+			    " s:i, s:b, s:n, s:b, s:b}",
+			    "max_concurrent_tasks", 1, "last_error_rate",
+			    member->error_rate, "uptime_seconds",
+			    (json_int_t)member->uptime_seconds, "current_task",
+			    member->current_task ? member->current_task : "",
+			    "runtime", "external", "delivery_mode",
+			    member->push ? "push" : "poll", "x", 0, "y", 0,
+			    "collapsed", 0, "last_outbound_at",
+			    "talk_to_user_enabled", member->may_talk,
+			    "broadcast_enabled", member->may_broadcast)) < 0) {
 		json_decref(info);
 		info = NULL;
 	}

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "app/platform/stamp.h"
 #include "proto/http1.h"
@@ -18,12 +19,17 @@ static void keep(char *out, size_t cap, const char *text)
 	out[i] = '\0';
 }
 
-struct request_record *requests_begin(struct requests *requests,
-				      size_t endpoint,
-				      const struct http1_parser *head,
-				      int64_t at_us)
+static struct request_record *place_of(const struct requests *requests,
+				       uint64_t serial)
+{
+	return &requests->ring[(serial - 1) % REQUESTS_KEPT];
+}
+
+uint64_t requests_begin(struct requests *requests, size_t endpoint,
+			const struct http1_parser *head, int64_t at_us)
 {
 	struct request_record *record;
+	uint64_t serial = ++requests->recorded;
 
 	requests->total++;
 	if (endpoint < REQUESTS_ENDPOINTS_MAX)
@@ -31,8 +37,9 @@ struct request_record *requests_begin(struct requests *requests,
 	if (!requests->ring)
 		requests->ring = calloc(REQUESTS_KEPT, sizeof(*record));
 	if (!requests->ring)
-		return NULL;
-	record = &requests->ring[requests->recorded++ % REQUESTS_KEPT];
+		return serial;
+	record = place_of(requests, serial);
+	record->serial = serial;
 	record->at_us = at_us;
 	record->status = 0;
 	record->bearer = http1_field(head, "authorization") != NULL;
@@ -43,15 +50,22 @@ struct request_record *requests_begin(struct requests *requests,
 	     http1_field(head, "origin"));
 	keep(record->workspace, sizeof(record->workspace),
 	     http1_field(head, "x-workspace-id"));
-	return record;
+	return serial;
 }
 
-void requests_end(struct requests *requests, struct request_record *record,
-		  int status)
+void requests_end(struct requests *requests, uint64_t serial, int status)
 {
-	if (status >= 100 && status < 600)
-		requests->by_class[status / 100]++;
-	record->status = status;
+	if (status >= 0 && status < REQUESTS_STATUS_MAX)
+		requests->by_status[status]++;
+	if (requests->ring && place_of(requests, serial)->serial == serial)
+		place_of(requests, serial)->status = status;
+}
+
+void requests_reset(struct requests *requests)
+{
+	requests->total = 0;
+	memset(requests->by_status, 0, sizeof(requests->by_status));
+	memset(requests->by_endpoint, 0, sizeof(requests->by_endpoint));
 }
 
 json_t *requests_json(const struct requests *requests)
@@ -60,9 +74,10 @@ json_t *requests_json(const struct requests *requests)
 	uint64_t n = requests->recorded < REQUESTS_KEPT ? requests->recorded
 							: REQUESTS_KEPT;
 
+	if (!requests->ring)
+		return list;
 	for (uint64_t i = requests->recorded - n; i < requests->recorded; i++) {
-		const struct request_record *record =
-			&requests->ring[i % REQUESTS_KEPT];
+		const struct request_record *record = place_of(requests, i + 1);
 		char at[STAMP_TEXT_MAX];
 
 		stamp_format(at, record->at_us);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * router - from a request to its handler: the table of endpoints, the rate
- * limit, and who may enter.
+ * router - from a request to its handler: the table of endpoints, and what
+ * stands before them: the rate limit, then the operator's faults, then the
+ * guard of the tenant (the organisation that the platform belongs to), then the
+ * edge's demand for an Origin, then the token.
  */
 #ifndef APP_PLATFORM_ROUTER_H
 #define APP_PLATFORM_ROUTER_H

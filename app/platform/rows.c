@@ -12,8 +12,8 @@
 #include "app/platform/stamp.h"
 #include "app/platform/state.h"
 
-/* What a row takes beside its JSON values. */
-#define ROW_BYTES 1024
+/* What a row takes beside the texts in it: mostly the JSON objects. */
+#define ROW_BYTES 5000
 
 static const char *text_of(const struct ident *id)
 {
@@ -27,18 +27,18 @@ static json_t *row_json(const struct member *member, const struct row *row,
 	char created[STAMP_TEXT_MAX];
 
 	stamp_format(created, row->created_us);
-	return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:n, s:s,"
-			 " s:s?, s:s, s:O*, s:O*, s:O*}",
-			 "id", row->id.text, "workspace_id", member->id.text,
-			 "activity_type",
-			 draft->type ? draft->type : "a2a_receive", "source_id",
-			 text_of(draft->source), "target_id",
-			 text_of(draft->target), "method", draft->method,
-			 "summary", draft->summary, "duration_ms", "status",
-			 draft->status ? draft->status : "ok", "error_detail",
-			 draft->error_detail, "created_at", created,
-			 "request_body", draft->request, "response_body",
-			 draft->response, "tool_trace", draft->trace);
+	return json_pack(
+		"{s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:n, s:s,"
+		" s:s?, s:s, s:I, s:O*, s:O*, s:O*}",
+		"id", row->id.text, "workspace_id", member->id.text,
+		"activity_type", draft->type ? draft->type : "a2a_receive",
+		"source_id", text_of(draft->source), "target_id",
+		text_of(draft->target), "method", draft->method, "summary",
+		draft->summary, "duration_ms", "status",
+		draft->status ? draft->status : "ok", "error_detail",
+		draft->error_detail, "created_at", created, "seq",
+		(json_int_t)row->seq, "request_body", draft->request,
+		"response_body", draft->response, "tool_trace", draft->trace);
 }
 
 static void row_free(struct row_log *log, struct row *row)
@@ -71,49 +71,49 @@ static void make_room(struct row_log *log, size_t bytes)
 		drop_oldest(log);
 }
 
-/* A message that this sender has already left here. */
+/* The row that the draft's message has already. */
 static struct row *repeated(const struct row_log *log,
 			    const struct row_draft *draft)
 {
-	struct keymap_entry *entry;
-	struct row *row;
+	struct keymap_entry *entry = NULL;
 
-	if (!draft->message_id)
-		return NULL;
-	entry = keymap_find(&log->by_message, draft->message_id);
-	if (!entry)
-		return NULL;
-	row = KEYMAP_OWNER(entry, struct row, by_message);
-	if (!draft->source || ident_none(draft->source))
-		return ident_none(&row->source) ? row : NULL;
-	return ident_equal(&row->source, draft->source) ? row : NULL;
-}
-
-static struct row *renew(const struct member *member, struct row_log *log,
-			 struct row *row, const struct row_draft *draft)
-{
-	json_t *json = row_json(member, row, draft);
-
-	if (!json)
-		return NULL;
-	json_decref(row->json);
-	row->json = json;
-	log->bytes -= row->bytes;
-	row->bytes = ROW_BYTES + draft->bytes;
-	log->bytes += row->bytes;
-	row->repeats++;
-	return row;
+	if (draft->message_id)
+		entry = keymap_find(&log->by_message, draft->message_id);
+	return entry ? KEYMAP_OWNER(entry, struct row, by_message) : NULL;
 }
 
 static int row_index(struct row_log *log, struct row *row)
 {
 	int err = keymap_add(&log->by_id, &row->by_id, row->id.text);
 
-	if (err == 0 && row->message_id &&
-	    !keymap_find(&log->by_message, row->message_id))
+	if (err == 0 && row->message_id)
 		err = keymap_add(&log->by_message, &row->by_message,
 				 row->message_id);
 	return err;
+}
+
+/* Links it where it belongs by its age: nearly always as the newest. */
+static void row_link(struct row_log *log, struct row *row)
+{
+	struct row *older = log->newest, *newer = NULL;
+
+	while (older && older->created_us > row->created_us) {
+		newer = older;
+		older = older->older;
+	}
+	row->older = older;
+	row->newer = newer;
+	if (older)
+		older->newer = row;
+	else
+		log->oldest = row;
+	if (newer)
+		newer->older = row;
+	else
+		log->newest = row;
+	log->count++;
+	log->bytes += row->bytes;
+	log->added++;
 }
 
 struct row *rows_add(struct platform *platform, struct member *member,
@@ -122,13 +122,17 @@ struct row *rows_add(struct platform *platform, struct member *member,
 	struct row_log *log = &member->log;
 	struct row *row = repeated(log, draft);
 
-	if (row)
-		return renew(member, log, row, draft);
+	if (row) {
+		row->repeats++;
+		return row;
+	}
 	row = calloc(1, sizeof(*row));
 	if (!row)
 		return NULL;
 	ident_random(platform->rt, &row->id);
-	row->created_us = platform_stamp(platform);
+	row->created_us = draft->created_us ? draft->created_us
+					    : platform_stamp(platform);
+	row->seq = ++platform->last_seq;
 	row->bytes = ROW_BYTES + draft->bytes;
 	if (draft->source)
 		row->source = *draft->source;
@@ -142,16 +146,21 @@ struct row *rows_add(struct platform *platform, struct member *member,
 		return NULL;
 	}
 	make_room(log, row->bytes);
-	row->older = log->newest;
-	if (log->newest)
-		log->newest->newer = row;
-	else
-		log->oldest = row;
-	log->newest = row;
-	log->count++;
-	log->bytes += row->bytes;
-	log->added++;
+	row_link(log, row);
 	return row;
+}
+
+struct row *rows_find(const struct row_log *log, const struct ident *id)
+{
+	struct keymap_entry *entry = keymap_find(&log->by_id, id->text);
+
+	return entry ? KEYMAP_OWNER(entry, struct row, by_id) : NULL;
+}
+
+void rows_set(struct row *row, const char *name, json_t *value)
+{
+	if (value)
+		(void)json_object_set_new(row->json, name, value);
 }
 
 static const char *row_text(const struct row *row, const char *name)
@@ -225,15 +234,14 @@ int rows_select(struct platform *platform, const struct member *member,
 {
 	const struct row_log *log = &member->log;
 	const struct row *row = log->newest;
-	struct keymap_entry *entry;
 	json_t *rows;
 
 	*out = NULL;
 	if (query->has_cursor) {
-		entry = keymap_find(&log->by_id, query->cursor.text);
-		if (!entry)
+		row = rows_find(log, &query->cursor);
+		if (!row)
 			return -ENOENT;
-		row = KEYMAP_OWNER(entry, struct row, by_id)->newer;
+		row = row->newer;
 	}
 	rows = json_array();
 	if (!rows)

@@ -3,13 +3,16 @@
  * rows - the activity rows of a workspace: its inbox, and its history.
  *
  * A row is kept as the JSON object that a reader gets, with a few of its
- * members at hand for queries. Rows of a workspace are chained by age; their
- * created_at is strictly increasing over the whole platform, so a row's id is
- * a cursor: what comes after it is what is newer. A log is bounded by rows and
- * by bytes; the oldest go first, and a cursor that named one of them is gone.
+ * members at hand for queries. Rows of a workspace are chained by (created_at,
+ * seq); both grow from row to row over the whole platform, so a row's id is a
+ * cursor: what comes after it is what is newer. Only the operator can make a
+ * row that is older than it should be, which then takes its place in the chain.
+ * A log is bounded by rows and by bytes; the oldest go first, and a cursor that
+ * named one of them is gone.
  *
- * A message that carries a messageId makes one row however often the same
- * sender repeats it: the repetition only replaces what the row says.
+ * A message that carries a messageId makes one row of its workspace, however
+ * often it comes and whoever sends it: what comes later is taken for the same
+ * message, and the row stays what it is.
  */
 #ifndef APP_PLATFORM_ROWS_H
 #define APP_PLATFORM_ROWS_H
@@ -25,7 +28,7 @@
 struct member;
 struct platform;
 
-#define ROWS_MAX 10000
+#define ROWS_MAX 12000
 #define ROWS_BYTES_MAX ((size_t)64 * 1024 * 1024)
 #define ROWS_LIMIT_DEFAULT 100
 #define ROWS_LIMIT_MAX 500
@@ -36,10 +39,11 @@ struct row {
 	struct keymap_entry by_id, by_message;
 	struct ident id, source, target; /* source, target: may be none */
 	int64_t created_us;
+	uint64_t seq;
 	json_t *json;
 	char *message_id; /* NULL: none */
 	size_t bytes;	  /* about what it takes */
-	uint32_t repeats; /* times it was renewed */
+	uint32_t repeats; /* times its message came again */
 };
 
 /* All zero is empty. */
@@ -60,14 +64,22 @@ struct row_draft {
 	const char *summary, *error_detail;
 	const char *status; /* "ok" when NULL */
 	const char *message_id;
-	size_t bytes; /* about the size of the JSON values */
+	int64_t created_us; /* 0: now */
+	size_t bytes;	    /* about the size of the JSON values */
 	json_t *request, *response, *trace;
 };
 
-/* Adds a row to the log of `member` (or, see above, renews one) and returns
- * it; NULL when out of memory. Does not park. */
+/* Adds a row to the log of `member` and returns it; or the row that its
+ * message has already; NULL when out of memory. Does not park. */
 struct row *rows_add(struct platform *platform, struct member *member,
 		     const struct row_draft *draft);
+
+/* The row with this id, NULL when there is none (any more). */
+struct row *rows_find(const struct row_log *log, const struct ident *id);
+
+/* Replaces one member of what readers get of a row; takes `value` (NULL: out
+ * of memory, and nothing is replaced). */
+void rows_set(struct row *row, const char *name, json_t *value);
 
 /* Which rows a reader wants; see rows_select. */
 struct row_query {

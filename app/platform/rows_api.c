@@ -208,3 +208,22 @@ void rows_api_post(struct exchange *x)
 		report(x, body, type);
 	json_decref(body);
 }
+
+void rows_api_ack(struct exchange *x)
+{
+	json_t *body = exchange_body(x);
+	const json_t *seq = json_object_get(body, "acked_seq");
+
+	if (!json_is_integer(seq) || json_integer_value(seq) < 0) {
+		exchange_error(x, 400, "acked_seq must be an integer from 0");
+	} else {
+		uint64_t acked = (uint64_t)json_integer_value(seq);
+
+		if (acked > x->member->acked_seq)
+			x->member->acked_seq = acked;
+		exchange_json(x, 200,
+			      json_pack("{s:I}", "last_acked_seq",
+					(json_int_t)x->member->acked_seq));
+	}
+	json_decref(body);
+}

@@ -10,5 +10,6 @@ struct exchange;
 /* Handle GET and POST /workspaces/:id/activity. */
 void rows_api_get(struct exchange *x);
 void rows_api_post(struct exchange *x);
+void rows_api_ack(struct exchange *x);
 
 #endif

@@ -25,7 +25,11 @@ static const struct {
 	{ "token", JSON_STRING },
 	{ "delivery_mode", JSON_STRING },
 	{ "url", JSON_STRING },
+	{ "answer", JSON_STRING },
 	{ "talk_to_user", JSON_TRUE },
+	{ "broadcast", JSON_TRUE },
+	{ "delegate", JSON_TRUE },
+	{ "platform_url", JSON_STRING },
 };
 
 static bool type_fits(const json_t *value, json_type type)
@@ -86,12 +90,19 @@ static const char *draft_read(struct platform *platform, const json_t *object,
 	draft->role = json_get_text(object, "role");
 	draft->url = json_get_text(object, "url");
 	draft->token = json_get_text(object, "token");
+	draft->answer = json_get_text(object, "answer");
 	draft->mute = json_is_false(json_object_get(object, "talk_to_user"));
+	draft->aside = json_is_false(json_object_get(object, "delegate"));
+	draft->broadcast = platform->options.allow_broadcast;
+	if (json_is_boolean(json_object_get(object, "broadcast")))
+		draft->broadcast = json_get_true(object, "broadcast");
 	draft->push = strcmp(mode, "push") == 0;
 	if (!draft->push && strcmp(mode, "poll") != 0)
 		return "delivery_mode must be poll or push";
-	if (draft->push && (!draft->url || !*draft->url))
-		return "delivery_mode push needs a url";
+	if (draft->push && (!draft->url || !*draft->url) && !draft->answer)
+		return "delivery_mode push needs a url or an answer";
+	if (!draft->push && draft->answer)
+		return "only one in delivery_mode push has an answer";
 	return NULL;
 }
 
@@ -103,10 +114,9 @@ static const char *add_fault(int err)
 	case -ENOSPC:
 		return "too many workspaces";
 	case -EINVAL:
-		return "token, name, role or url is not usable: a token is 1 "
-		       "to 256 "
-		       "visible ASCII characters, the others at most 200 bytes "
-		       "(url: 2048)";
+		return "token, name, role, url or answer is not usable: a "
+		       "token is 1 to 256 visible ASCII characters, the others "
+		       "at most 200 bytes (url: 2048, answer: 1 MiB)";
 	default:
 		return "out of memory";
 	}
@@ -193,7 +203,9 @@ int seed_read(struct platform *platform, const char *text, size_t len,
 {
 	json_error_t where;
 	json_t *seed = json_parse_bounded(text, len, NULL);
-	const json_t *list = json_object_get(seed, "workspaces");
+	const json_t *list = json_is_array(seed)
+				     ? seed
+				     : json_object_get(seed, "workspaces");
 	int err;
 
 	if (!seed) {

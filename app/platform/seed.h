@@ -15,11 +15,18 @@
  *	parent_id      the UUID of another workspace, before or after it
  *	token          its bearer token; without one, its first registration
  *	               mints and returns one
- *	delivery_mode  "poll" (if not given) or "push", which needs `url`
+ *	delivery_mode  "poll" (if not given) or "push", which needs `url` or
+ *	               `answer`
  *	url            text
+ *	answer         what the platform answers in the place of a push-mode
+ *	               workspace to each message and delegation
  *	talk_to_user   false: it may not write into its user's chat
+ *	broadcast      true: it may write to all others
+ *	delegate       false: it may not delegate
  *
- * Anything else is a mistake, and said to be one.
+ * Anything else is a mistake, and said to be one. In place of the document
+ * there may be the array alone, and its entries may have a `platform_url`,
+ *which means nothing here: so what an agent has in MOLECULE_WORKSPACES will do.
  */
 #ifndef APP_PLATFORM_SEED_H
 #define APP_PLATFORM_SEED_H

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "app/platform/faults.h"
 #include "app/platform/members.h"
 #include "app/platform/platform.h"
 #include "app/platform/ratelimit.h"
@@ -20,17 +21,27 @@
 
 struct rt;
 
+/* What the event streams did; `open` is what they are. */
+struct event_counts {
+	uint64_t published, dropped;
+	uint32_t open, open_max;
+	uint64_t opened, refused, cut;
+};
+
 struct platform {
 	struct rt *rt;
 	struct platform_options options;
 	struct http_server server;
 	struct scope scope; /* accepting and sweeping */
 	bool started;
-	int64_t last_us; /* the newest stamp given out */
+	int64_t last_us;   /* the newest stamp given out */
+	uint64_t last_seq; /* of the newest row */
 	struct members members;
 	struct ratelimit ratelimit;
 	struct requests requests;
-	uint64_t events_published, events_dropped;
+	struct fault_list faults;
+	struct event_counts events;
+	uint64_t accepted_before; /* connections that are not counted */
 };
 
 /* The present moment in microseconds since 1970, later than every stamp given

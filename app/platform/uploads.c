@@ -81,26 +81,10 @@ static void drop_oldest(struct upload_list *list)
 	free(upload);
 }
 
-static struct upload *keep(struct exchange *x,
-			   const struct multipart_part *part)
+static void append(struct upload_list *list, struct upload *upload)
 {
-	struct upload_list *list = &x->member->uploads;
-	struct upload *upload = calloc(1, sizeof(*upload));
-
-	if (!upload)
-		return NULL;
-	upload->data = malloc(part->len + 1);
-	if (!upload->data) {
-		free(upload);
-		return NULL;
-	}
-	memcpy(upload->data, part->data, part->len);
-	upload->size = part->len;
-	ident_random(x->platform->rt, &upload->id);
-	name_clean(upload->name, part->filename);
-	type_clean(upload->mime, part->type);
 	while (list->oldest && (list->count >= UPLOADS_MAX ||
-				list->bytes + part->len > UPLOADS_BYTES_MAX))
+				list->bytes + upload->size > UPLOADS_BYTES_MAX))
 		drop_oldest(list);
 	if (list->newest)
 		list->newest->newer = upload;
@@ -108,7 +92,22 @@ static struct upload *keep(struct exchange *x,
 		list->oldest = upload;
 	list->newest = upload;
 	list->count++;
-	list->bytes += part->len;
+	list->bytes += upload->size;
+}
+
+static struct upload *upload_new(struct rt *rt, const void *data, size_t len)
+{
+	struct upload *upload = calloc(1, sizeof(*upload));
+
+	if (upload)
+		upload->data = malloc(len + 1);
+	if (!upload || !upload->data) {
+		free(upload);
+		return NULL;
+	}
+	memcpy(upload->data, data, len);
+	upload->size = len;
+	ident_random(rt, &upload->id);
 	return upload;
 }
 
@@ -118,30 +117,53 @@ static json_t *uri_of(const struct member *member, const struct upload *upload)
 			    upload->id.text);
 }
 
+json_t *uploads_json(const struct member *member, const struct upload *upload)
+{
+	return json_pack("{s:o, s:s, s:s, s:I}", "uri", uri_of(member, upload),
+			 "name", upload->name, "mimeType", upload->mime, "size",
+			 (json_int_t)upload->size);
+}
+
 /* The row that tells the agent of the file. */
-static int announce(struct exchange *x, const struct upload *upload)
+static int announce(struct platform *platform, struct member *member,
+		    const struct upload *upload)
 {
 	char summary[UPLOAD_NAME_MAX + 32];
-	json_t *manifest = json_pack(
-		"{s:s, s:s, s:s, s:I, s:o}", "file_id", upload->id.text, "name",
-		upload->name, "mimeType", upload->mime, "size",
-		(json_int_t)upload->size, "uri", uri_of(x->member, upload));
+	json_t *manifest = uploads_json(member, upload);
 	struct row *row;
 
+	if (!manifest || json_set_text(manifest, "file_id", upload->id.text)) {
+		json_decref(manifest);
+		return -ENOMEM;
+	}
 	(void)snprintf(summary, sizeof(summary), "chat_upload_receive: %s",
 		       upload->name);
-	row = rows_add(x->platform, x->member,
+	row = rows_add(platform, member,
 		       &(struct row_draft){
 			       .method = "chat_upload_receive",
-			       .target = &x->member->id,
+			       .target = &member->id,
 			       .summary = summary,
 			       .request = manifest,
 		       });
 	json_decref(manifest);
 	if (!row)
 		return -ENOMEM;
-	rows_announce(x->platform, x->member, row, NULL);
+	rows_announce(platform, member, row, NULL);
 	return 0;
+}
+
+const struct upload *uploads_add(struct platform *platform,
+				 struct member *member, const char *filename,
+				 const char *type, const void *data, size_t len)
+{
+	struct upload *upload = upload_new(platform->rt, data, len);
+
+	if (!upload)
+		return NULL;
+	name_clean(upload->name, filename);
+	type_clean(upload->mime, type);
+	append(&member->uploads, upload);
+	return announce(platform, member, upload) < 0 ? NULL : upload;
 }
 
 /* Looks at all parts before anything is kept: 0, or the status to answer. */
@@ -177,17 +199,14 @@ static json_t *store(struct exchange *x, struct multipart m)
 
 		if (strcmp(part->name, "files") != 0)
 			continue;
-		upload = keep(x, part);
-		if (!upload || announce(x, upload) < 0) {
+		upload = uploads_add(x->platform, x->member, part->filename,
+				     part->type, part->data, part->len);
+		if (!upload) {
 			json_decref(files);
 			files = NULL;
 			break;
 		}
-		json_array_append_new(
-			files, json_pack("{s:o, s:s, s:s, s:I}", "uri",
-					 uri_of(x->member, upload), "name",
-					 upload->name, "mimeType", upload->mime,
-					 "size", (json_int_t)upload->size));
+		json_array_append_new(files, uploads_json(x->member, upload));
 	}
 	free(part);
 	return files;
@@ -198,6 +217,10 @@ void uploads_post(struct exchange *x)
 	struct multipart m;
 	int status;
 
+	if (!x->member || x->member->status == MEMBER_REMOVED) {
+		exchange_error(x, 404, "workspace not found");
+		return;
+	}
 	if (x->in->body_len > UPLOAD_REQUEST_MAX) {
 		exchange_error(x, 413, "a request may hold 50 MB");
 		return;
@@ -239,7 +262,8 @@ static struct upload *named(struct exchange *x)
 static void send_content(struct exchange *x, const struct upload *upload)
 {
 	char disposition[UPLOAD_NAME_MAX + 32], mime[UPLOAD_MIME_MAX + 1];
-	const char *const field[2] = { "Content-Disposition", disposition };
+	const char *const fields[] = { "Content-Disposition", disposition,
+				       NULL };
 	size_t size = upload->size;
 	char *data = malloc(size + 1);
 
@@ -251,7 +275,7 @@ static void send_content(struct exchange *x, const struct upload *upload)
 	memcpy(mime, upload->mime, sizeof(mime));
 	(void)snprintf(disposition, sizeof(disposition),
 		       "attachment; filename=\"%s\"", upload->name);
-	exchange_bytes(x, mime, field, data, size);
+	exchange_raw(x, 200, fields, mime, data, size);
 	free(data);
 }
 
@@ -282,7 +306,7 @@ void uploads_ack(struct exchange *x)
 		exchange_json(x, 200, json_pack("{s:b}", "acked", 1));
 }
 
-void uploads_free(struct upload_list *list)
+void upload_list_free(struct upload_list *list)
 {
 	while (list->oldest)
 		drop_oldest(list);

@@ -11,6 +11,7 @@
 #ifndef APP_PLATFORM_UPLOADS_H
 #define APP_PLATFORM_UPLOADS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +19,8 @@
 #include "app/platform/ident.h"
 
 struct exchange;
+struct member;
+struct platform;
 
 #define UPLOAD_REQUEST_MAX ((size_t)50 * 1024 * 1024)
 #define UPLOAD_FILE_MAX ((size_t)25 * 1024 * 1024)
@@ -44,12 +47,24 @@ struct upload_list {
 	size_t bytes;
 };
 
+/* Keeps a copy of a file for a workspace, and tells its agent of it. `filename`
+ * and `type` are borrowed and cleaned; NULL when out of memory. Does not park.
+ */
+const struct upload *uploads_add(struct platform *platform,
+				 struct member *member, const char *filename,
+				 const char *type, const void *data,
+				 size_t len);
+
+/* What whoever sent it is told of a file: {uri, name, mimeType, size}; a new
+ * reference, NULL when out of memory. */
+json_t *uploads_json(const struct member *member, const struct upload *upload);
+
 /* Handle POST /workspaces/:id/chat/uploads, and of
  * /workspaces/:id/pending-uploads/:file GET content and POST ack. */
 void uploads_post(struct exchange *x);
 void uploads_content(struct exchange *x);
 void uploads_ack(struct exchange *x);
 
-void uploads_free(struct upload_list *list);
+void upload_list_free(struct upload_list *list);
 
 #endif

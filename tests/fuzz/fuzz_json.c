@@ -7,9 +7,11 @@
 
 #include "proto/a2a.h"
 #include "proto/activity.h"
+#include "proto/attachments.h"
 #include "proto/json.h"
 #include "proto/listing.h"
 #include "proto/redact.h"
+#include "proto/upload_name.h"
 #include "proto/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -41,10 +43,33 @@ static void write_and_read_again(const json_t *root)
 	free(text);
 }
 
+static void take_for_message(const struct activity_message *message)
+{
+	json_t *shown = activity_message_json(message);
+	json_t *list = NULL;
+	char name[UPLOAD_NAME_MAX + 1];
+
+	require(shown && *message->kind);
+	if (*message->attachments) {
+		list = json_parse_bounded(message->attachments,
+					  strlen(message->attachments), NULL);
+		require(json_array_size(list) > 0 &&
+			json_array_size(list) <= ATTACHMENTS_MAX);
+	}
+	json_decref(list);
+	json_decref(shown);
+	upload_name_make(name, "w", message->activity_id, message->text);
+	require(strspn(name, "abcdefghijklmnopqrstuvwxyz"
+			     "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+			strlen(name) &&
+		strlen(name) > UPLOAD_NAME_ID + 1);
+}
+
 static void take_for_platform_data(json_t *root)
 {
 	const struct activity_reader reader = { .workspace_id = "w" };
 	struct a2a_reply reply;
+	struct listing listing = { 0 };
 	struct activity row;
 	char *text;
 
@@ -56,10 +81,14 @@ static void take_for_platform_data(json_t *root)
 	require(a2a_reply_read(&reply, 503, root, NULL, 0) == 0);
 	a2a_reply_free(&reply);
 	require(activity_read(&row, root, &reader) == 0);
+	if (row.message)
+		take_for_message(row.message);
 	free(row.message);
-	text = listing_peers(root);
-	require(text != NULL);
-	free(text);
+	listing_add_peers(&listing, root, NULL, NULL);
+	listing_add_peers(&listing, root, "w", "w");
+	require(!listing.failed);
+	text_free(&listing.text);
+	json_decref(listing.list);
 	text = listing_memories(root);
 	require(text != NULL);
 	free(text);

@@ -215,7 +215,7 @@ struct request {
 	int connection; /* 1, 2, … in order of accept */
 	int order;	/* 0, 1, … over all requests */
 	const char *method;
-	const char *path;  /* without the query */
+	const char *path;  /* without the query; see BROADCASTS */
 	const char *query; /* "" when there is none */
 	const char *head;  /* the header lines */
 	const char *body;  /* NUL-terminated */
@@ -285,6 +285,9 @@ const char *request_header(const struct request *r, const char *name, char *buf,
 #define HEARTBEAT "/registry/heartbeat"
 #define ACTIVITY "/workspaces/" WS_ID "/activity"
 #define NOTIFY "/workspaces/" WS_ID "/notify"
+/* Polls for broadcasts count as another path than those for messages. */
+#define BROADCAST_TYPE "type=broadcast_receive"
+#define BROADCASTS ACTIVITY "/" BROADCAST_TYPE
 
 /* ---- one test's world (harness_rig.c) --------------------------------- */
 

@@ -102,10 +102,30 @@ static int page_asked(const char *query)
 	return n > PAGE_MAX ? PAGE_MAX : n;
 }
 
+/* The rows of the list that the request is for. */
+static json_t *rows_of(struct fake *f, const struct request *r)
+{
+	bool broadcasts = strstr(r->query, BROADCAST_TYPE) != NULL;
+	json_t *rows = json_array();
+	size_t i;
+	json_t *row;
+
+	json_array_foreach(f->rows, i, row)
+	{
+		const char *type = json_string_value(
+			json_object_get(row, "activity_type"));
+
+		if ((type && !strcmp(type, "broadcast_receive")) == broadcasts)
+			json_array_append(rows, row);
+	}
+	return rows;
+}
+
 /* The rows that a poll gets: the contract's order and page size. */
 static struct answer good_activity(struct fake *f, const struct request *r)
 {
-	int count = (int)json_array_size(f->rows);
+	json_t *rows = rows_of(f, r);
+	int count = (int)json_array_size(rows);
 	int page_size = page_asked(r->query);
 	struct answer a = { .status = 200 };
 	json_t *page = json_array();
@@ -115,21 +135,22 @@ static struct answer good_activity(struct fake *f, const struct request *r)
 	if (!query_value(r->query, "since_id", id, sizeof id)) {
 		for (int i = count; i-- > 0 && count - i <= page_size;)
 			json_array_append(page,
-					  json_array_get(f->rows, (size_t)i));
+					  json_array_get(rows, (size_t)i));
 	} else if (!is_uuid(id)) {
 		a.status = 500;
 		a.body = strdup("{\"error\":\"cursor lookup failed\"}");
-	} else if ((at = index_of(f->rows, id)) < 0) {
+	} else if ((at = index_of(rows, id)) < 0) {
 		a.status = 410;
 		a.body = strdup("{\"error\":\"cursor is gone\"}");
 	} else {
 		for (int i = at + 1; i < count && i - at <= page_size; i++)
 			json_array_append(page,
-					  json_array_get(f->rows, (size_t)i));
+					  json_array_get(rows, (size_t)i));
 	}
 	if (!a.body)
 		a.body = json_dumps(page, JSON_COMPACT);
 	json_decref(page);
+	json_decref(rows);
 	return a;
 }
 
@@ -202,7 +223,9 @@ struct answer fake_good_answer(struct fake *f, const struct request *r)
 	struct answer a = { .status = 404 };
 
 	if (!strcmp(r->method, "GET") &&
-	    !fnmatch("/workspaces/*/activity", r->path, FNM_PATHNAME))
+	    (!fnmatch("/workspaces/*/activity", r->path, FNM_PATHNAME) ||
+	     !fnmatch("/workspaces/*/activity/" BROADCAST_TYPE, r->path,
+		      FNM_PATHNAME)))
 		return good_activity(f, r);
 	if (!strcmp(r->method, "POST") &&
 	    !fnmatch("/workspaces/*/chat/uploads", r->path, FNM_PATHNAME))

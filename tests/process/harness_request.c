@@ -147,7 +147,9 @@ static bool split_line(struct request *r, char *line)
 	if (query)
 		*query++ = '\0';
 	r->method = strdup(line);
-	r->path = strdup(target);
+	r->path = query && strstr(query, BROADCAST_TYPE)
+			  ? text_new("%s/" BROADCAST_TYPE, target)
+			  : strdup(target);
 	r->query = strdup(query ? query : "");
 	return true;
 }

@@ -26,7 +26,7 @@ static void f01_a_wait_holds_up_nothing(void **state)
 	child_send(mcp, "{'jsonrpc':'2.0','id':12,'method':'tools/list'}");
 	assert_int_equal(json_array_size(json_object_get(child_result(mcp, 12),
 							 "tools")),
-			 11);
+			 15);
 	mcp_call(mcp, 13, "inbox_peek", NULL);
 	assert_int_equal(json_array_size(mcp_json(mcp, 13)), 0);
 	assert_int_equal(child_responses(mcp, 10), 0);
@@ -36,7 +36,7 @@ static void f01_a_wait_holds_up_nothing(void **state)
 	assert_ping(mcp, 14);
 	fake_message(rig->fake, 1, NULL, "after the cancel");
 	child_notification(mcp, "notifications/claude/channel", 0);
-	assert_ping(mcp, 15);
+	assert_ping(mcp, 11);
 	assert_int_equal(child_responses(mcp, 10), 0);
 }
 

@@ -124,6 +124,10 @@ static void a_message_is_told_as_the_contract_says(void **state)
 	assert_null(json_object_get(note, "id"));
 	params = json_object_get(note, "params");
 	assert_string_equal(field(params, "content"),
+			    "[from peer-agent \xc2\xb7 peer_id=" PEER_ID
+			    " \xc2\xb7 untrusted]\n"
+			    "\xe2\x86\xa9 Reply: delegate_task("
+			    "{workspace_id: \"" PEER_ID "\", task: \"...\"})\n"
 			    "h\xc3\xa9llo \"x\"\n\xe2\x80\xa8");
 	meta = json_object_get(params, "meta");
 	assert_string_equal(field(meta, "kind"), "peer_agent");
@@ -140,8 +144,12 @@ static void a_message_is_told_as_the_contract_says(void **state)
 	message = json_array_get(peek(mcp, 2), 0);
 	json_object_foreach(message, key, value)
 	{
-		assert_true(i < 6);
-		assert_string_equal(key, keys[i++]);
+		/* What is known of the peer may follow. */
+		if (i < 6)
+			assert_string_equal(key, keys[i++]);
+		else
+			assert_true(!strncmp(key, "peer_", 5) ||
+				    !strcmp(key, "agent_card_url"));
 	}
 	assert_int_equal(i, 6);
 	assert_string_equal(field(message, "kind"), "peer_agent");

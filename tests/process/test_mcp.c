@@ -86,7 +86,7 @@ static void initialize_before_all_else_is_not_asked_for(void **state)
 			"'params':{'_meta':{}}}");
 	assert_int_equal(json_integer_value(
 				 json_object_get(child_error(mcp, 6), "code")),
-			 -32601);
+			 -32602);
 	mcp_hello(mcp);
 	assert_alive(mcp, 7);
 	/* A second initialize is answered again. */
@@ -162,11 +162,13 @@ static void unknown_methods_are_named_so(void **state)
 static void the_tools_are_listed(void **state)
 {
 	static const char *const names[] = {
-		"delegate_task",      "delegate_task_async",
-		"check_task_status",  "list_peers",
-		"get_workspace_info", "send_message_to_user",
-		"wait_for_message",   "inbox_peek",
-		"inbox_pop",	      "commit_memory",
+		"delegate_task",	"delegate_task_async",
+		"check_task_status",	"list_peers",
+		"get_workspace_info",	"get_runtime_identity",
+		"update_agent_card",	"broadcast_message",
+		"send_message_to_user", "wait_for_message",
+		"inbox_peek",		"inbox_pop",
+		"chat_history",		"commit_memory",
 		"recall_memory"
 	};
 	struct rig *rig = *state;
@@ -178,7 +180,7 @@ static void the_tools_are_listed(void **state)
 	child_send(mcp, "{'jsonrpc':'2.0','id':2,'method':'tools/list',"
 			"'params':{}}");
 	tools = json_object_get(child_result(mcp, 2), "tools");
-	assert_int_equal(json_array_size(tools), 11);
+	assert_int_equal(json_array_size(tools), 15);
 	json_array_foreach(tools, i, tool)
 	{
 		json_t *schema = json_object_get(tool, "inputSchema");
@@ -196,7 +198,7 @@ static void the_tools_are_listed(void **state)
 		assert_null(json_object_get(schema, "anyOf"));
 		assert_non_null(about);
 		assert_true(strlen(about) <= 2048);
-		if (i == 5)
+		if (strcmp(names[i], "send_message_to_user") == 0)
 			assert_non_null(strstr(about, "REQUIRED"));
 	}
 	assert_null(json_object_get(child_result(mcp, 2), "nextCursor"));
@@ -291,25 +293,46 @@ static void cancelling_stops_a_request_to_the_platform(void **state)
 	assert_int_equal(child_responses(mcp, 7), 0);
 }
 
-/* More calls than it takes at once: an error for each too many, no hang. */
+/* Calls beyond any reason: an error for each too many, no hang; and those that
+ * were taken get their turn. */
 static void calls_at_once_are_bounded(void **state)
 {
+	enum { FIRST = 1000, LAST = 3000 };
 	struct rig *rig = *state;
 	struct child *mcp = rig_start(rig);
 	int refused = 0;
 
+	fake_always(rig->fake, "GET", "/registry/*/peers",
+		    (struct answer){ .kind = ANSWER_HANG });
 	mcp_hello(mcp);
-	for (int id = 100; id < 300; id++)
-		mcp_call(mcp, id, "wait_for_message", "{'timeout_secs':60}");
+	for (int id = FIRST; id < LAST; id++)
+		mcp_call(mcp, id, "list_peers", NULL);
 	assert_alive(mcp, 20);
-	for (int id = 100; id < 300; id++)
+	for (int id = FIRST; id < LAST; id++)
 		refused += child_responses(mcp, id);
-	assert_in_range(refused, 100, 192);
-	fake_message(rig->fake, 1, NULL, "to all that wait");
-	for (int id = 100; id < 300; id++)
+	assert_in_range(refused, 100, LAST - FIRST - 64);
+	fake_always(rig->fake, "GET", "/registry/*/peers",
+		    (struct answer){ .body = "[]" });
+	fake_release(rig->fake);
+	for (int id = FIRST; id < LAST; id++)
 		child_response(mcp, id);
 	mcp_call(mcp, 400, "inbox_peek", NULL);
-	assert_int_equal(json_array_size(mcp_json(mcp, 400)), 1);
+	assert_int_equal(json_array_size(mcp_json(mcp, 400)), 0);
+}
+
+/* Waits are cheap: all of them are answered by one message. */
+static void waits_at_once_are_many(void **state)
+{
+	struct rig *rig = *state;
+	struct child *mcp = rig_start(rig);
+
+	mcp_hello(mcp);
+	for (int id = 1000; id < 2000; id++)
+		mcp_call(mcp, id, "wait_for_message", "{'timeout_secs':60}");
+	assert_alive(mcp, 20);
+	fake_message(rig->fake, 1, NULL, "to all that wait");
+	for (int id = 1000; id < 2000; id++)
+		mcp_ok(mcp, id);
 	assert_int_equal(child_notifications(mcp, CHANNEL), 1);
 }
 
@@ -350,6 +373,7 @@ int main(void)
 		TEST(cancelling_is_exact),
 		TEST(cancelling_stops_a_request_to_the_platform),
 		TEST(calls_at_once_are_bounded),
+		TEST(waits_at_once_are_many),
 		TEST(calls_run_side_by_side),
 	};
 

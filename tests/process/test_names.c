@@ -8,73 +8,31 @@
  * becomes molecule-mcp there.
  */
 #include "harness.h"
+#include "harness_space.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define NAME "platform.test"
-#define SKIPPED 77
 
 /* ---- in the namespace ------------------------------------------------- */
 
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return -1;
-	n = write(fd, text, strlen(text));
-	close(fd);
-	return n < 0 ? -1 : 0;
-}
-
-/* This user, and nobody else, is somebody in the new user namespace. */
-static int keep_user(unsigned uid, unsigned gid)
-{
-	char map[64];
-
-	write_text("/proc/self/setgroups", "deny");
-	snprintf(map, sizeof map, "%u %u 1", uid, uid);
-	if (write_text("/proc/self/uid_map", map))
-		return -1;
-	snprintf(map, sizeof map, "%u %u 1", gid, gid);
-	return write_text("/proc/self/gid_map", map);
-}
-
-static int new_namespace(void)
-{
-	unsigned uid = geteuid(), gid = getegid();
-
-	if (unshare(CLONE_NEWNS)) {
-		if (unshare(CLONE_NEWUSER | CLONE_NEWNS) || keep_user(uid, gid))
-			return -1;
-	}
-	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
-}
-
-/* Goes where `dir`/hosts and `dir`/resolv.conf are those of the system. */
-static int enter(const char *dir)
+/* `dir`/hosts and `dir`/resolv.conf are those of the system there. */
+static int mount_names(const char *dir)
 {
 	static const char *const names[] = { "hosts", "resolv.conf" };
 
-	if (new_namespace())
-		return -1;
 	for (int i = 0; i < 2; i++) {
 		char *ours = text_new("%s/%s", dir, names[i]);
 		char *theirs = text_new("/etc/%s", names[i]);
-		int err = mount(ours, theirs, NULL, MS_BIND, NULL);
+		int err = space_bind(ours, theirs);
 
 		free(ours);
 		free(theirs);
@@ -84,33 +42,11 @@ static int enter(const char *dir)
 	return 0;
 }
 
-static int become(const char *dir, char *const *argv)
-{
-	if (enter(dir)) {
-		perror("a mount namespace");
-		return SKIPPED;
-	}
-	execv(argv[0], argv);
-	perror(argv[0]);
-	return 78;
-}
-
 /* ---- a molecule-mcp that knows the name ------------------------------- */
 
 static void write_hosts(struct rig *rig, const char *hosts)
 {
 	file_write(rig_text(rig, "%s/hosts", rig->dir), hosts, 0644);
-}
-
-/* Is there leave for namespaces here? */
-static bool may_enter(const char *dir)
-{
-	int status = 0;
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(enter(dir) ? SKIPPED : 0);
-	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
 static struct child *start_with(struct rig *rig, const char *hosts)
@@ -121,10 +57,7 @@ static struct child *start_with(struct rig *rig, const char *hosts)
 	/* Nobody answers there. */
 	file_write(rig_text(rig, "%s/resolv.conf", rig->dir),
 		   "nameserver 127.1.2.3\n", 0644);
-	if (!may_enter(rig->dir)) {
-		print_message("no mount namespaces here: skipped\n");
-		skip();
-	}
+	space_need(mount_names, rig->dir);
 	rig_env(rig, "PLATFORM_URL",
 		rig_text(rig, "http://" NAME ":%d", fake_port(rig->fake)));
 	return rig_spawn(rig, (struct child_how){ .exe = "/proc/self/exe",
@@ -325,6 +258,6 @@ int main(int argc, char **argv)
 	};
 
 	if (argc > 2)
-		return become(argv[1], argv + 2);
+		return space_become(mount_names, argv[1], argv + 2);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,8 +40,8 @@ static bool stdout_has(void *arg)
 static struct child *platform(struct rig *rig, int *port, const char *seed)
 {
 	const char *listen = rig_text(rig, "127.0.0.1:%d", *port);
-	const char *args[] = { "--listen", listen, seed ? "--seed" : NULL, seed,
-			       NULL };
+	const char *args[] = { "--track-delegations",  "--listen", listen,
+			       seed ? "--seed" : NULL, seed,	   NULL };
 	struct child *c =
 		rig_spawn(rig, (struct child_how){ .exe = platform_exe(),
 						   .args = args,
@@ -131,11 +131,15 @@ static json_t *meta_of(struct child *mcp, int n)
 	return json_object_get(json_object_get(note, "params"), "meta");
 }
 
+/* What was written, behind the two lines that frame it. */
 static const char *content_of(struct child *mcp, int n)
 {
 	json_t *note = child_notification(mcp, CHANNEL, n);
+	const char *text = field(json_object_get(note, "params"), "content");
 
-	return field(json_object_get(note, "params"), "content");
+	for (int i = 0; i < 2 && strchr(text, '\n'); i++)
+		text = strchr(text, '\n') + 1;
+	return text;
 }
 
 static void a_message_is_answered(void **state)
@@ -406,6 +410,12 @@ static void wrong_usage_is_said(void **state)
 		{ { "--seed" }, 2 },
 		{ { "--seed", "/no/such/file" }, 1 },
 		{ { "--listen", "203.0.113.7:0" }, 1 },
+		{ { "--workspaces", "16385" }, 2 },
+		{ { "--workspaces", "-1" }, 2 },
+		{ { "--org-id", "a b" }, 2 },
+		{ { "--org-id", "" }, 2 },
+		{ { "--cut-streams", "0" }, 2 },
+		{ { "--workspaces-file", "/no/such/dir/file" }, 1 },
 	};
 	struct rig *rig = *state;
 

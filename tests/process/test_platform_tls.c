@@ -17,6 +17,7 @@
 #define PEER_TOKEN "tok-peer-9876543210"
 #define CERTIFICATE "certificate "
 #define LISTENING "listening on https://"
+#define STARTERS 4
 
 /* A platform that is listening. */
 struct served {
@@ -84,30 +85,44 @@ static const char *new_seed(struct rig *rig)
 	return path;
 }
 
+static struct served spawned(struct rig *rig, const char *host,
+			     const char *const *args)
+{
+	struct child_how how = { .exe = program("MOLECULE_PLATFORM"),
+				 .args = args,
+				 .text_stdout = true };
+
+	return (struct served){ .rig = rig,
+				.name = host,
+				.child = rig_spawn(rig, how) };
+}
+
+/* Waits until it listens. */
+static void await(struct served *s)
+{
+	struct line_wait w = { .c = s->child, .part = LISTENING };
+
+	wait_until(stdout_has_or_end, &w, BOUND_MS);
+	s->made = line_of(s->rig, s->child, CERTIFICATE);
+	s->url = line_of(s->rig, s->child, "listening on ");
+	if (!s->url || strncmp(s->url, "https://", 8) != 0)
+		child_fail(s->child, "it is not listening: %s", s->url);
+	s->port = atoi(strrchr(s->url, ':') + 1);
+	s->roots = s->made;
+}
+
 /* Starts it with up to four more arguments; port 0: it chooses. */
 static struct served platform(struct rig *rig, const char *host, int port,
 			      const char *const *more)
 {
 	const char *args[12] = { "--listen", rig_text(rig, "%s:%d", host, port),
 				 "--seed", new_seed(rig) };
-	struct served s = { .rig = rig };
-	struct line_wait w = { .part = LISTENING };
+	struct served s;
 
 	for (int i = 0; i < 4 && more[i]; i++)
 		args[4 + i] = more[i];
-	s.child = rig_spawn(
-		rig, (struct child_how){ .exe = program("MOLECULE_PLATFORM"),
-					 .args = args,
-					 .text_stdout = true });
-	w.c = s.child;
-	wait_until(stdout_has_or_end, &w, BOUND_MS);
-	s.made = line_of(rig, s.child, CERTIFICATE);
-	s.url = line_of(rig, s.child, "listening on ");
-	if (!s.url || strncmp(s.url, "https://", 8) != 0)
-		child_fail(s.child, "it is not listening: %s", s.url);
-	s.port = atoi(strrchr(s.url, ':') + 1);
-	s.roots = s.made;
-	s.name = host;
+	s = spawned(rig, host, args);
+	await(&s);
 	return s;
 }
 
@@ -215,29 +230,33 @@ static void assert_online(struct served *s, struct child *mcp)
 		child_fail(mcp, "the workspace is not online");
 }
 
-static const json_t *params_of(struct child *mcp, int n)
+/* What was written, behind the two lines that frame it. */
+static const char *content_of(struct child *mcp, int n)
 {
-	return json_object_get(child_notification(mcp, CHANNEL, n), "params");
+	const char *text = field(
+		json_object_get(child_notification(mcp, CHANNEL, n), "params"),
+		"content");
+
+	for (int i = 0; i < 2 && strchr(text, '\n'); i++)
+		text = strchr(text, '\n') + 1;
+	return text;
 }
 
 /* A user's message and its reply; a delegation of the peer's. */
 static void talk(struct served *s, struct child *alpha, struct child *beta)
 {
 	user_says(s, "what is the time?");
-	assert_string_equal(field(params_of(alpha, 0), "content"),
-			    "what is the time?");
+	assert_string_equal(content_of(alpha, 0), "what is the time?");
 	mcp_call(alpha, 2, "send_message_to_user", "{'message':'late'}");
 	assert_string_equal(mcp_ok(alpha, 2), "Message sent to user");
 	mcp_call(beta, 2, "delegate_task_async",
 		 "{'workspace_id':'" WS_ID "','task':'count to three'}");
 	mcp_ok(beta, 2);
-	assert_string_equal(field(params_of(alpha, 1), "content"),
-			    "count to three");
+	assert_string_equal(content_of(alpha, 1), "count to three");
 	mcp_call(alpha, 3, "delegate_task",
 		 "{'workspace_id':'" PEER_ID "','task':'one two three'}");
 	mcp_ok(alpha, 3);
-	assert_string_equal(field(params_of(beta, 0), "content"),
-			    "one two three");
+	assert_string_equal(content_of(beta, 0), "one two three");
 }
 
 static void with_its_own_certificate(void **state)
@@ -312,8 +331,59 @@ static void a_kept_certificate_lasts(void **state)
 	free(second);
 	assert_online(&s, mcp);
 	user_says(&s, "welcome back");
-	assert_string_equal(field(params_of(mcp, 0), "content"),
-			    "welcome back");
+	assert_string_equal(content_of(mcp, 0), "welcome back");
+}
+
+static void those_that_start_at_once_share_a_certificate(void **state)
+{
+	struct rig *rig = *state;
+	const char *dir = rig_text(rig, "%s/shared", rig->dir);
+	const char *args[] = { "--listen", "127.0.0.1:0", "--tls-dir", dir,
+			       NULL };
+	struct served s[STARTERS];
+
+	for (int i = 0; i < STARTERS; i++)
+		s[i] = spawned(rig, "127.0.0.1", args);
+	for (int i = 0; i < STARTERS; i++) {
+		await(&s[i]);
+		assert_string_equal(s[i].made, s[0].made);
+	}
+	for (int i = 0; i < STARTERS; i++) {
+		see(&s[i], "/demo/state");
+		stop(&s[i]);
+		assert_string_equal(child_stderr(s[i].child), "");
+	}
+}
+
+/* One that is killed leaves its directory behind; the next one removes it, and
+ * nothing else. */
+static void what_a_killed_one_left_is_removed(void **state)
+{
+	static const char *const args[] = { "--tls", NULL };
+	struct rig *rig = *state;
+	const char *run = rig_text(rig, "%s/run", rig->dir);
+	const char *other = rig_text(rig, "%s/molecule-platform-backup", run);
+	const char *more = rig_text(rig, "%s/file", other);
+	struct served killed, alive, next;
+
+	mkdir(run, 0700);
+	mkdir(other, 0700);
+	file_write(more, "mine", 0600);
+	rig_env(rig, "XDG_RUNTIME_DIR", run);
+	killed = platform(rig, "127.0.0.1", 0, args);
+	alive = platform(rig, "127.0.0.1", 0, args);
+	child_signal(killed.child, SIGKILL);
+	child_wait(killed.child, BOUND_MS);
+	assert_int_equal(access(killed.made, F_OK), 0);
+	next = platform(rig, "127.0.0.1", 0, args);
+	assert_int_equal(access(killed.made, F_OK), -1);
+	assert_int_equal(dir_count(run, "molecule-platform-"), 3);
+	see(&alive, "/demo/state");
+	see(&next, "/demo/state");
+	assert_int_equal(access(more, F_OK), 0);
+	stop(&alive);
+	stop(&next);
+	assert_int_equal(dir_count(run, "molecule-platform-"), 1);
 }
 
 /* Makes a root, an intermediate and a leaf for `names`, in dir/NAME.pem and
@@ -516,6 +586,8 @@ int main(void)
 		TEST(with_its_own_certificate),
 		TEST(an_unusable_runtime_directory_is_passed_over),
 		TEST(a_kept_certificate_lasts),
+		TEST(those_that_start_at_once_share_a_certificate),
+		TEST(what_a_killed_one_left_is_removed),
 		TEST(with_a_chain_that_is_given),
 		TEST(a_wrong_host_is_refused),
 		TEST(an_unknown_root_is_refused),

@@ -66,7 +66,8 @@ static void a_killed_one_leaves_whole_files(void **state)
 	assert_int_equal(dir_count(rig->configs, "tmp"), 0);
 }
 
-/* Several sessions of one user have one configs directory. */
+/* Several sessions of one user have one configs directory, each with its own
+ * workspace. */
 static void two_of_them_share_a_directory(void **state)
 {
 	struct rig *rig = *state;
@@ -74,6 +75,7 @@ static void two_of_them_share_a_directory(void **state)
 	char id[40];
 
 	one = rig_start(rig);
+	rig_env(rig, "WORKSPACE_ID", PEER_ID);
 	two = rig_start(rig);
 	mcp_hello(one);
 	mcp_hello(two);

@@ -274,14 +274,13 @@ static void unknown_root(void **state)
 {
 	struct tls_world *w = *state;
 
-	refuse(w,
-	       &(struct refusal){
-		       .how = tls_cert(w, "rsa-chain.pem", "rsa-leaf.key"),
-		       .root = "ec-root.pem",
-		       .words = { "leads to \"Test rsa root\", which is not "
-				  "among the roots in",
-				  tls_pem(w, "ec-root.pem"),
-				  "its root must be added (SSL_CERT_FILE)" } });
+	refuse(w, &(struct refusal){
+			  .how = tls_cert(w, "rsa-chain.pem", "rsa-leaf.key"),
+			  .root = "ec-root.pem",
+			  .words = { "leads to \"Test rsa root\", which is not "
+				     "among the roots in",
+				     tls_pem(w, "ec-root.pem"),
+				     "it must be added (SSL_CERT_FILE)" } });
 }
 
 static void missing_intermediate(void **state)
@@ -291,9 +290,11 @@ static void missing_intermediate(void **state)
 	refuse(w, &(struct refusal){
 			  .how = tls_cert(w, "rsa-leaf.pem", "rsa-leaf.key"),
 			  .root = "rsa-root.pem",
-			  .words = { "leads to \"Test rsa intermediate\"",
-				     "does not send its intermediate "
-				     "certificate",
+			  .words = { "localhost does not send the certificate "
+				     "of \"Test rsa intermediate\", which "
+				     "issued its own",
+				     "must be given its intermediate "
+				     "certificates",
 				     tls_pem(w, "rsa-root.pem") } });
 }
 
@@ -436,6 +437,24 @@ static void better_certificate_heals(void **state)
 			 1);
 }
 
+/* Another refusal is news, although it comes right after one. */
+static void another_refusal_is_said_at_once(void **state)
+{
+	struct tls_world *w = *state;
+	struct nginx_how other = tls_cert(w, "elsewhere.pem", "ec-leaf.key");
+	struct child *mcp =
+		refuse(w, &(struct refusal){ .how = tls_cert(w, "expired.pem",
+							     "ec-leaf.key"),
+					     .root = "ec-root.pem",
+					     .words = { "expired on" } });
+
+	child_expect_stderr(mcp, "heartbeat failed");
+	tls_change(w, &other);
+	child_expect_stderr(mcp, "in a row): the certificate that localhost "
+				 "has is not for that name but for: "
+				 "elsewhere.example");
+}
+
 /* A certificate that goes bad later: a running one notices, and says so. */
 static void worse_certificate_is_refused(void **state)
 {
@@ -478,6 +497,7 @@ int main(void)
 		TLS_TEST(bundle_is_empty),
 		TLS_TEST(bundle_cannot_be_read),
 		TLS_TEST(better_certificate_heals),
+		TLS_TEST(another_refusal_is_said_at_once),
 		TLS_TEST(worse_certificate_is_refused),
 	};
 	if (!tls_world_possible())

@@ -306,9 +306,9 @@ static void list_peers_has_a_line_for_each(void **state)
 	fake_once(rig->fake, "GET", "/registry/*/peers",
 		  (struct answer){ .body = "[]" });
 	mcp_call(mcp, 3, "list_peers", NULL);
-	assert_string_equal(
-		mcp_ok(mcp, 3),
-		"No peers available (this workspace may be isolated)");
+	assert_begins(mcp_ok(mcp, 3),
+		      "No peers available (this workspace may be isolated: it "
+		      "has no parent, children or siblings)");
 }
 
 static void get_workspace_info_is_the_platforms_object(void **state)
@@ -413,8 +413,12 @@ static void a_platform_that_is_away_is_said(void **state)
 	fake_down(rig->fake);
 	for (int i = 0; i < 8; i++)
 		mcp_call(mcp, 10 + i, calls[i][0], "%s", calls[i][1]);
-	for (int i = 0; i < 8; i++)
-		assert_true(has_word(mcp_failed(mcp, 10 + i), "error"));
+	for (int i = 0; i < 8; i++) {
+		const char *text = mcp_failed(mcp, 10 + i);
+
+		assert_true(has_word(text, "error") ||
+			    strstr(text, "could not be asked"));
+	}
 	fake_up(rig->fake);
 	mcp_call(mcp, 30, "list_peers", NULL);
 	mcp_ok(mcp, 30);

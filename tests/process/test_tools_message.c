@@ -111,6 +111,88 @@ static void a_large_file_arrives_whole(void **state)
 	free(content);
 }
 
+/* The most memory that a process ever had, in KiB. */
+static long peak_kib(pid_t pid)
+{
+	char path[64];
+	char *status, *line;
+	long kib;
+
+	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+	status = file_read(path);
+	assert_non_null(status);
+	line = strstr(status, "VmHWM:");
+	assert_non_null(line);
+	kib = strtol(line + 6, NULL, 10);
+	free(status);
+	return kib;
+}
+
+/* F-44: a file is never in memory as a whole. */
+static void f44_files_are_streamed(void **state)
+{
+	struct rig *rig = *state;
+	struct child *mcp = start(rig);
+	const char *path = new_file(rig, "large.bin", "");
+	const off_t size = 24 << 20;
+	const struct request *up;
+	long before;
+
+	assert_int_equal(truncate(path, size), 0);
+	mcp_call(mcp, 2, TOOL, "{'message':'warm up'}");
+	mcp_ok(mcp, 2);
+	before = peak_kib(child_pid(mcp));
+	mcp_call(mcp, 3, TOOL, "{'message':'m','attachments':['%s','%s']}",
+		 path, path);
+	mcp_ok(mcp, 3);
+	up = fake_seen(rig->fake, "POST", UPLOADS, 0);
+	assert_non_null(up);
+	assert_true(up->body_len > (size_t)(2 * size));
+	assert_true(peak_kib(child_pid(mcp)) - before < 8 << 10);
+}
+
+/* F-44: the size is looked at before anything is sent. */
+static void f44_too_large_is_not_sent(void **state)
+{
+	struct rig *rig = *state;
+	struct child *mcp = start(rig);
+	const char *large = new_file(rig, "large.bin", "");
+	const char *half = new_file(rig, "half.bin", "");
+
+	assert_int_equal(truncate(large, (25 << 20) + 1), 0);
+	assert_int_equal(truncate(half, 17 << 20), 0);
+	mcp_call(mcp, 2, TOOL, "{'message':'m','attachments':['%s']}", large);
+	assert_begins(mcp_failed(mcp, 2),
+		      rig_text(rig, "Error reading %s: it is larger than 25 MB",
+			       large));
+	mcp_call(mcp, 3, TOOL, "{'message':'m','attachments':['%s','%s','%s']}",
+		 half, half, half);
+	assert_begins(mcp_failed(mcp, 3),
+		      "Error uploading attachments: together they are larger "
+		      "than 50 MB");
+	assert_int_equal(fake_count(rig->fake, "POST", UPLOADS), 0);
+	assert_int_equal(fake_count(rig->fake, "POST", NOTIFY), 0);
+}
+
+static void the_type_is_that_of_the_extension(void **state)
+{
+	struct rig *rig = *state;
+	struct child *mcp = start(rig);
+	const char *picture = new_file(rig, "p.PNG", "x");
+	const char *other = new_file(rig, "p.no-such-type", "x");
+	const struct request *up;
+
+	mcp_call(mcp, 2, TOOL, "{'message':'m','attachments':['%s','%s']}",
+		 picture, other);
+	mcp_ok(mcp, 2);
+	up = fake_seen(rig->fake, "POST", UPLOADS, 0);
+	assert_non_null(strstr(up->body, "filename=\"p.PNG\"\r\nContent-Type: "
+					 "image/png\r\n"));
+	assert_non_null(strstr(up->body,
+			       "filename=\"p.no-such-type\"\r\n"
+			       "Content-Type: application/octet-stream\r\n"));
+}
+
 static void one_that_fails(struct child *mcp, json_int_t id, const char *path,
 			   const char *says)
 {
@@ -191,16 +273,42 @@ static void a_message_is_not_sent_twice(void **state)
 	assert_int_equal(fake_count(rig->fake, "POST", NOTIFY), 1);
 }
 
+/* A platform that has forgotten the workspace gets the card it has now. */
+static void an_updated_card_is_registered_again(void **state)
+{
+	struct rig *rig = *state;
+	struct child *mcp = rig_start(rig);
+	const struct request *r;
+	const json_t *card;
+
+	fake_always(rig->fake, "POST", "/registry/update-card",
+		    (struct answer){ .body = "{'status':'updated'}" });
+	mcp_hello(mcp);
+	fake_expect(rig->fake, "POST", REGISTER, 0);
+	mcp_call(mcp, 2, "update_agent_card", "{'card':{'name':'Anew'}}");
+	mcp_ok(mcp, 2);
+	fake_once(rig->fake, "POST", HEARTBEAT,
+		  (struct answer){ .status = 404 });
+	r = fake_expect(rig->fake, "POST", REGISTER, 1);
+	card = json_object_get(r->json, "agent_card");
+	assert_string_equal(json_string_value(json_object_get(card, "name")),
+			    "Anew");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_message_is_sent),
 		TEST(attachments_are_uploaded_first),
 		TEST(a_large_file_arrives_whole),
+		TEST(f44_files_are_streamed),
+		TEST(f44_too_large_is_not_sent),
+		TEST(the_type_is_that_of_the_extension),
 		TEST(what_cannot_be_attached_is_named),
 		TEST(a_failed_upload_sends_no_message),
 		TEST(a_message_that_fails_is_said),
 		TEST(a_message_is_not_sent_twice),
+		TEST(an_updated_card_is_registered_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,6 +44,7 @@ struct world_request {
 	char origin[128];
 	char type[128];
 	char own_id[64]; /* X-Workspace-ID */
+	char org_id[64]; /* X-Molecule-Org-Id */
 	char *body;
 	size_t body_len;
 	int64_t boot_ns; /* when it came */
@@ -60,6 +61,7 @@ struct world {
 
 	char dir[64];
 	char origin[64];
+	struct url url;
 	int log_fd;
 	struct log log;
 	struct config config;
@@ -91,6 +93,8 @@ static inline void world_handler(void *arg, struct http_incoming *request)
 	world_copy(seen->type, sizeof(seen->type), request, "content-type");
 	world_copy(seen->own_id, sizeof(seen->own_id), request,
 		   "x-workspace-id");
+	world_copy(seen->org_id, sizeof(seen->org_id), request,
+		   "x-molecule-org-id");
 	free(seen->body);
 	seen->body = malloc(request->body_len + 1);
 	memcpy(seen->body, request->body_len ? request->body : "",
@@ -132,7 +136,8 @@ static inline void world_open(struct world *w, struct rt *rt,
 		 w->server.port);
 	w->who = (struct identity){ .workspace_id = WORLD_ID,
 				    .origin = w->origin };
-	CHECK_EQ(url_parse(&w->who.url, w->origin, NULL), 0);
+	CHECK_EQ(url_parse(&w->url, w->origin, NULL), 0);
+	w->who.url = &w->url;
 	w->who.token.value = WORLD_TOKEN;
 	w->who.token.state = &w->state;
 	w->pool = pool_new(rt, NULL);

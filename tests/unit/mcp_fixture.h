@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "app/fleet.h"
 #include "app/inbox.h"
 #include "app/log.h"
 #include "app/mcp_server.h"
@@ -27,6 +28,11 @@
 
 #define OWN_ID "11111111-1111-4111-8111-111111111111"
 
+/* Between two notifications/progress; 0: as in life. */
+#ifndef HOST_PROGRESS_MS
+#define HOST_PROGRESS_MS 0
+#endif
+
 /* A call that waits for a message, for host_send or ask. */
 #define WAIT(id, secs)                                                         \
 	"{'jsonrpc':'2.0','id':" id ",'method':'tools/call','params':{"        \
@@ -36,10 +42,12 @@ struct host {
 	struct rt *rt;
 	struct mcp_server *server;
 	struct tools tools;
-	struct identity who;
+	struct member member; /* of which only the identity is there */
+	struct fleet fleet;
 	struct platform_client client;
 	struct log log;
 	char origin[64];
+	struct url url;
 	int to, from; /* the host's ends */
 	int in, out;  /* the server's */
 	struct jsonrpc_lines lines;
@@ -68,16 +76,20 @@ static inline void host_tools(struct host *host, struct rt *rt, uint16_t port)
 	log_init(&host->log, memfd_create("log", MFD_CLOEXEC), LOG_WARNING);
 	snprintf(host->origin, sizeof(host->origin), "http://127.0.0.1:%u",
 		 (unsigned int)(port ? port : 9));
-	host->who = (struct identity){ .workspace_id = OWN_ID,
-				       .origin = host->origin,
-				       .token = { .value = "tok-1" } };
-	CHECK_EQ(url_parse(&host->who.url, host->origin, NULL), 0);
+	host->fleet = (struct fleet){ .members = &host->member, .count = 1 };
+	host->member.fleet = &host->fleet;
+	host->member.who = (struct identity){ .workspace_id = OWN_ID,
+					      .origin = host->origin,
+					      .suffix = "",
+					      .token = { .value = "tok-1" } };
+	CHECK_EQ(url_parse(&host->url, host->origin, NULL), 0);
+	host->member.who.url = &host->url;
 	platform_client_init(&host->client, rt, pool_new(rt, NULL));
 	host->tools = (struct tools){ .rt = rt,
 				      .log = &host->log,
 				      .inbox = inbox_new(rt),
 				      .client = &host->client,
-				      .identity = &host->who };
+				      .fleet = &host->fleet };
 }
 
 static inline void host_tools_free(struct host *host)
@@ -118,6 +130,7 @@ static inline void host_open(struct host *host, struct rt *rt, bool sockets,
 					.in_fd = host->in,
 					.out_fd = host->out,
 					.poll_timeout_secs = 2,
+					.progress_ms = HOST_PROGRESS_MS,
 					.client_ready = host_ready,
 					.ended = host_ended,
 					.arg = host }),

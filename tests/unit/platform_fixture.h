@@ -183,6 +183,24 @@ static inline const char *text_in(const json_t *object, const char *name)
 	return text ? text : "(absent)";
 }
 
+static inline long long number_in(const json_t *object, const char *name)
+{
+	const json_t *value = json_object_get(object, name);
+
+	return json_is_integer(value) ? (long long)json_integer_value(value)
+				      : -1;
+}
+
+/* What a path of names leads to, which ends with NULL. */
+static inline json_t *member_at(json_t *object, const char *const *path)
+{
+	while (*path)
+		object = json_object_get(object, *path++);
+	return object;
+}
+
+#define AT(object, ...) member_at(object, (const char *[]){ __VA_ARGS__, NULL })
+
 /* A text member of the last answer. */
 static inline const char *got(const struct bed *b, const char *name)
 {

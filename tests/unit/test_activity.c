@@ -151,7 +151,9 @@ static bool mine(void *arg, const char *uri, const char *name)
 static void uploads(void **state)
 {
 	int asked = 0;
-	const struct activity_reader who = { OWN, mine, &asked };
+	const struct activity_reader who = { .workspace_id = OWN,
+					     .own_upload = mine,
+					     .arg = &asked };
 	struct activity row;
 
 	(void)state;
@@ -186,6 +188,182 @@ static void uploads(void **state)
 	assert_int_equal(asked, 3);
 }
 
+static void expect_kind(const char *text, const char *kind, const char *peer_id)
+{
+	struct activity row;
+
+	read_row(&row, text, &reader);
+	assert_int_equal(row.verdict, ACTIVITY_MESSAGE);
+	assert_string_equal(row.message->kind, kind);
+	assert_string_equal(row.message->peer_id, peer_id);
+	free(row.message);
+}
+
+#define BODY(more)                                                             \
+	"{\"id\":\"a\",\"source_id\":null,\"method\":\"message/send\","        \
+	"\"request_body\":" more "}"
+
+static void f36_only_a_person_is_canvas_user(void **state)
+{
+	static const char *const people[] = {
+		"{\"id\":\"a\"}",
+		"{\"id\":\"a\",\"method\":\"message/send\",\"source_id\":\"\"}",
+		"{\"id\":\"a\",\"method\":\"chat_upload_receive\"}",
+		BODY("null"),
+		BODY("{\"params\":{\"metadata\":{\"source\":\"canvas_user\","
+		     "\"user_id\":\"u\"},\"message\":{\"role\":\"user\"}}}"),
+		BODY("\"{\\\"params\\\":{\\\"metadata\\\":{\\\"source"
+		     "\\\":\\\"canvas_user\\\"}}}\""),
+	};
+	static const char *const systems[] = {
+		"{\"id\":\"a\",\"method\":\"tasks/get\"}",
+		"{\"id\":\"a\",\"method\":\"delegate_result\"}",
+		"{\"id\":\"a\",\"method\":\"message/send\","
+		"\"source_id\":\"system:scheduler\"}",
+		"{\"id\":\"a\",\"method\":\"notify\","
+		"\"source_id\":\"SYSTEM:x\"}",
+		"{\"id\":\"a\",\"source_id\":7}",
+		"{\"id\":\"a\",\"source_id\":{}}",
+		BODY("{\"params\":{\"metadata\":{\"source\":\"cron\"}}}"),
+		BODY("\"{\\\"params\\\":{\\\"metadata\\\":{\\\"source"
+		     "\\\":\\\"cron\\\"}}}\""),
+		BODY("{\"params\":{\"message\":{\"metadata\":"
+		     "{\"source\":\"webhook\"}}}}"),
+		BODY("{\"params\":{\"metadata\":{\"systemKind\":"
+		     "\"notice\"}}}"),
+		BODY("{\"params\":{\"message\":{\"role\":\"system\"}}}"),
+		BODY("{\"systemKind\":\"notice\"}"),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(people) / sizeof(*people); i++)
+		expect_kind(people[i], "canvas_user", "");
+	for (size_t i = 0; i < sizeof(systems) / sizeof(*systems); i++)
+		expect_kind(systems[i], "system", "");
+	expect_kind("{\"id\":\"a\",\"method\":\"tasks/get\",\"source_id\":"
+		    "\"" PEER "\"}",
+		    "peer_agent", PEER);
+	/* The outcome of an own delegation; a peer cannot make one. */
+	expect_kind("{\"id\":\"a\",\"method\":\"delegate_result\","
+		    "\"source_id\":\"" OWN "\"}",
+		    "delegation_result", OWN);
+	expect_kind("{\"id\":\"a\",\"method\":\"delegate_result\","
+		    "\"source_id\":\"" PEER "\"}",
+		    "peer_agent", PEER);
+}
+
+static void f35_a_broadcast_is_a_message(void **state)
+{
+	struct activity row;
+
+	(void)state;
+	read_row(&row,
+		 "{\"id\":\"b\",\"activity_type\":\"broadcast_receive\","
+		 "\"source_id\":\"" PEER "\",\"method\":\"x\","
+		 "\"summary\":\"to all\",\"request_body\":{\"parts\":"
+		 "[{\"kind\":\"text\",\"text\":\"not this\"}]}}",
+		 &reader);
+	assert_int_equal(row.verdict, ACTIVITY_MESSAGE);
+	assert_string_equal(row.message->text, "to all");
+	assert_string_equal(row.message->kind, "peer_agent");
+	assert_string_equal(row.message->peer_id, PEER);
+	assert_string_equal(row.message->method, "broadcast");
+	free(row.message);
+	expect_kind("{\"id\":\"b\",\"activity_type\":\"broadcast_receive\"}",
+		    "system", "");
+	expect("{\"id\":\"b\",\"activity_type\":\"broadcast_receive\","
+	       "\"source_id\":\"" OWN "\"}",
+	       ACTIVITY_SKIP);
+}
+
+static void what_is_known_of_a_peer(void **state)
+{
+	struct activity_reader who = reader;
+	struct activity row;
+	char text[2048] = "";
+
+	(void)state;
+	who.arrival = OWN;
+	read_row(&row,
+		 "{\"id\":\"a\",\"source_id\":\"" PEER "\","
+		 "\"peer_name\":\"  Ann \\t\",\"peer_role\":\" \","
+		 "\"agent_card_url\":\"http://p/c\"}",
+		 &who);
+	assert_string_equal(row.message->peer_name, "Ann");
+	assert_string_equal(row.message->peer_role, "");
+	assert_string_equal(row.message->agent_card_url, "http://p/c");
+	assert_string_equal(row.message->arrival_workspace_id, OWN);
+	assert_string_equal(row.message->attachments, "");
+	free(row.message);
+	/* Too much of it: names are cut between characters. */
+	strcpy(text, "{\"id\":\"a\",\"peer_name\":\"x");
+	for (int i = 0; i < ACTIVITY_NAME_MAX / 2 + 1; i++)
+		strcat(text, "\xc3\xa9");
+	strcat(text, "\",\"agent_card_url\":\"");
+	memset(text + strlen(text), 'u', ACTIVITY_URL_MAX + 1);
+	strcat(text, "\"}");
+	read_row(&row, text, &reader);
+	assert_int_equal(strlen(row.message->peer_name), ACTIVITY_NAME_MAX);
+	assert_string_equal(row.message->peer_name + ACTIVITY_NAME_MAX - 2,
+			    "\xc3\xa9");
+	assert_string_equal(row.message->agent_card_url, "");
+	free(row.message);
+	read_row(&row, "{\"id\":\"a\",\"peer_name\":7,\"peer_role\":[]}",
+		 &reader);
+	assert_string_equal(row.message->peer_name, "");
+	free(row.message);
+}
+
+/* F-6: whatever a row holds, it is a message or none, and never an error. */
+static void f6_poison_rows(void **state)
+{
+	static const char *const rows[] = {
+		BODY("{\"params\":{\"message\":{\"parts\":[{\"kind\":"
+		     "\"text\",\"text\":null},null,7,[],{\"kind\":\"file\","
+		     "\"file\":7},{\"kind\":[],\"file\":{}}]}}}"),
+		BODY("{\"params\":7,\"metadata\":[],\"parts\":{}}"),
+		BODY("\"not json\""),
+		BODY("\"\""),
+		BODY("[]"),
+		BODY("{\"uri\":7,\"file_id\":[],\"name\":null}"),
+		"{\"id\":\"a\",\"attachments\":7}",
+		"{\"id\":\"a\",\"attachments\":[null,7,{\"kind\":7},{}]}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct activity row;
+
+		read_row(&row, rows[i], &reader);
+		assert_int_equal(row.verdict, ACTIVITY_MESSAGE);
+		assert_string_equal(row.message->attachments, "");
+		free(row.message);
+	}
+}
+
+static void attachments_are_shown(void **state)
+{
+	struct activity row;
+	json_t *object;
+	char *text;
+
+	(void)state;
+	read_row(&row,
+		 "{\"id\":\"a\",\"method\":\"chat_upload_receive\","
+		 "\"request_body\":{\"file_id\":\"f\",\"name\":\"n.png\","
+		 "\"mimeType\":\"image/png\",\"size\":3}}",
+		 &reader);
+	object = activity_message_json(row.message);
+	text = json_dump_text(json_object_get(object, "attachments"), 0);
+	assert_string_equal(text, "[{\"kind\": \"image\", "
+				  "\"uri\": \"platform-pending:" OWN "/f\", "
+				  "\"mime_type\": \"image/png\", "
+				  "\"name\": \"n.png\", \"size\": 3}]");
+	free(text);
+	json_decref(object);
+	free(row.message);
+}
+
 static void copies(void **state)
 {
 	struct activity_message *message =
@@ -201,9 +379,17 @@ static void copies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_peer),   cmocka_unit_test(a_user),
-		cmocka_unit_test(verdicts), cmocka_unit_test(long_ids),
-		cmocka_unit_test(uploads),  cmocka_unit_test(copies),
+		cmocka_unit_test(a_peer),
+		cmocka_unit_test(a_user),
+		cmocka_unit_test(verdicts),
+		cmocka_unit_test(long_ids),
+		cmocka_unit_test(uploads),
+		cmocka_unit_test(copies),
+		cmocka_unit_test(f36_only_a_person_is_canvas_user),
+		cmocka_unit_test(f35_a_broadcast_is_a_message),
+		cmocka_unit_test(what_is_known_of_a_peer),
+		cmocka_unit_test(f6_poison_rows),
+		cmocka_unit_test(attachments_are_shown),
 	};
 
 	json_seed();

@@ -43,7 +43,7 @@ static void presets(void **state)
 	assert_string_equal(c.token, "tok");
 	assert_string_equal(c.platform_text, "https://example.org");
 	assert_string_equal(c.platform.host, "example.org");
-	assert_string_equal(c.agent_name, "molecule-mcp-8dad3e29");
+	assert_null(c.agent_name);
 	assert_null(c.agent_description);
 	assert_null(c.agent_skills);
 	assert_null(c.token_file);
@@ -72,7 +72,7 @@ static void values_are_trimmed(void **state)
 	assert_string_equal(c.workspace_id, "ws-1");
 	assert_string_equal(c.platform_text, "http://localhost:8080");
 	assert_string_equal(c.token, "tok");
-	assert_string_equal(c.agent_name, "molecule-mcp-ws-1");
+	assert_null(c.agent_name);
 	assert_string_equal(c.agent_description, "it helps");
 	config_free(&c);
 }
@@ -259,7 +259,7 @@ static void text_must_be_utf8(void **state)
 
 	(void)state;
 	assert_int_equal(READ(&c, GOOD, "MOLECULE_AGENT_NAME", "\xff\xfe"), 0);
-	assert_string_equal(c.agent_name, "molecule-mcp-8dad3e29");
+	assert_null(c.agent_name);
 	assert_int_equal(c.warning_count, 1);
 	config_free(&c);
 }
@@ -283,6 +283,143 @@ static void ids(void **state)
 	assert_false(config_id_valid("a%2fb"));
 }
 
+static void agent_names(void **state)
+{
+	char buf[CONFIG_NAME_MAX];
+	struct config c;
+
+	(void)state;
+	assert_int_equal(READ(&c, GOOD), 0);
+	assert_string_equal(config_agent_name(&c, c.workspace_id, buf),
+			    "molecule-mcp-8dad3e29");
+	assert_string_equal(config_agent_name(&c, "ws", buf),
+			    "molecule-mcp-ws");
+	config_free(&c);
+	assert_int_equal(READ(&c, GOOD, "MOLECULE_AGENT_NAME", " Ada "), 0);
+	assert_string_equal(config_agent_name(&c, c.workspace_id, buf), "Ada");
+	config_free(&c);
+}
+
+static void check_org(const char *first, const char *second, const char *want,
+		      size_t warnings)
+{
+	struct config c;
+
+	assert_int_equal(READ(&c, GOOD, "MOLECULE_ORG_ID", first,
+			      "MOLECULE_ORGANIZATION_ID", second),
+			 0);
+	if (want == NULL)
+		assert_null(c.org_id);
+	else
+		assert_string_equal(c.org_id, want);
+	assert_int_equal(c.warning_count, warnings);
+	config_free(&c);
+}
+
+static void organisations(void **state)
+{
+	char longer[CONFIG_ORG_MAX + 2];
+
+	(void)state;
+	check_org(" org-1 ", "org-2", "org-1", 0);
+	check_org("  ", "org-2", "org-2", 0);
+	check_org("", "", NULL, 0);
+	check_org("two words", "org-2", NULL, 1);
+	check_org("", "caf\xc3\xa9", NULL, 1);
+	memset(longer, 'x', sizeof(longer));
+	longer[CONFIG_ORG_MAX + 1] = '\0';
+	check_org(longer, "", NULL, 1);
+	longer[CONFIG_ORG_MAX] = '\0';
+	check_org(longer, "", longer, 0);
+}
+
+static void check_budget(const char *first, const char *second,
+			 const char *third, uint32_t want)
+{
+	struct config c;
+
+	assert_int_equal(READ(&c, GOOD, "DELEGATION_POLL_BUDGET_S", first,
+			      "DELEGATION_TIMEOUT", second,
+			      "A2A_DELEGATE_TOTAL_BUDGET", third),
+			 0);
+	assert_int_equal(c.delegation_budget_s, want);
+	config_free(&c);
+}
+
+static void delegation(void **state)
+{
+	struct config c;
+
+	(void)state;
+	check_budget("", "", "", 0);
+	check_budget("", "", "50", 50);
+	check_budget("", "40", "50", 40);
+	check_budget(" 30 ", "40", "50", 30);
+	check_budget("soon", "0", "-1", 0);
+	check_budget("nan", "inf", "0x10", 0);
+	check_budget("0.2", "", "", 1);
+	check_budget("1e300", "", "", CONFIG_BUDGET_MAX_S);
+	assert_int_equal(READ(&c, GOOD, "DELEGATION_SYNC_VIA_INBOX", "1"), 0);
+	assert_true(c.delegation_sync);
+	config_free(&c);
+	assert_int_equal(READ(&c, GOOD, "DELEGATION_SYNC_VIA_INBOX", "true"),
+			 0);
+	assert_false(c.delegation_sync);
+	config_free(&c);
+}
+
+static void check_host(enum host_kind want, const char *one, const char *two)
+{
+	struct config c;
+
+	assert_int_equal(READ(&c, GOOD, one, "x", two, "y"), 0);
+	assert_int_equal(c.host_kind, want);
+	config_free(&c);
+}
+
+static void hosts(void **state)
+{
+	(void)state;
+	check_host(HOST_KIND_NONE, "X", "Y");
+	check_host(HOST_KIND_CURSOR, "CURSOR_MCP", "HERMES_RUNTIME");
+	check_host(HOST_KIND_CURSOR, "HERMES_WORKSPACE_ID", "CURSOR_TRACE_ID");
+	check_host(HOST_KIND_HERMES, "HERMES_WORKSPACE_ID", "X");
+	check_host(HOST_KIND_OPENCLAW, "CURSOR_MCP", "OPENCLAW_GATEWAY_PORT");
+	check_host(HOST_KIND_OPENCLAW, "OPENCLAW_SESSION_ID", "X");
+	/* Claude Code in a terminal of Cursor. */
+	check_host(HOST_KIND_NONE, "CURSOR_TRACE_ID", "CLAUDECODE");
+	check_host(HOST_KIND_NONE, "OPENCLAW_SESSION_ID", "CLAUDE_CODE");
+}
+
+static void runtime_identity(void **state)
+{
+	struct config c;
+
+	(void)state;
+	assert_int_equal(READ(&c, GOOD, "MODEL", " m ", "MODEL_PROVIDER", "p",
+			      "MOLECULE_MODEL", "mm", "ANTHROPIC_BASE_URL",
+			      "http://a", "TIER", "two", "ADAPTER_MODULE", "ad",
+			      "WORKSPACE_TIER", " 0 ", "WORKSPACE_CONFIG_PATH",
+			      " /w "),
+			 0);
+	assert_string_equal(c.model, "m");
+	assert_string_equal(c.model_provider, "p");
+	assert_string_equal(c.molecule_model, "mm");
+	assert_string_equal(c.anthropic_base_url, "http://a");
+	assert_string_equal(c.tier, "two");
+	assert_string_equal(c.adapter_module, "ad");
+	assert_int_equal(c.workspace_tier, 0);
+	assert_string_equal(c.config_path, "/w");
+	config_free(&c);
+	/* F-33: a tier that is no number is no end. */
+	assert_int_equal(READ(&c, GOOD, "WORKSPACE_TIER", "1x"), 0);
+	assert_int_equal(c.workspace_tier, 1);
+	assert_int_equal(c.warning_count, 1);
+	assert_string_equal(c.config_path, "/configs");
+	assert_null(c.model);
+	config_free(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,6 +435,11 @@ int main(void)
 		cmocka_unit_test(poll_timeout),
 		cmocka_unit_test(text_must_be_utf8),
 		cmocka_unit_test(ids),
+		cmocka_unit_test(agent_names),
+		cmocka_unit_test(organisations),
+		cmocka_unit_test(delegation),
+		cmocka_unit_test(hosts),
+		cmocka_unit_test(runtime_identity),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 
 #include "proto/json.h"
 #include "proto/jsonrpc.h"
+#include "proto/jsonrpc_quick.h"
 #include "proto/text.h"
 
 static void same_or_null(const char *got, const char *expected)
@@ -224,6 +225,132 @@ static void id_equality(void **state)
 	assert_false(jsonrpc_id_equal("\"A\"", "\"a\""));
 }
 
+static void id_hashes(void **state)
+{
+	static const char *const ids[] = { "7",	     "\"7\"",	 "8",
+					   "-7",     "\"\"",	 "\"ab\"",
+					   "\"ba\"", "\"a\\b\"", "\"a b\"",
+					   "77" };
+	const size_t count = sizeof(ids) / sizeof(*ids);
+
+	(void)state;
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < count; k++)
+			assert_int_equal(jsonrpc_id_hash(ids[i]) ==
+						 jsonrpc_id_hash(ids[k]),
+					 i == k);
+	assert_int_equal(jsonrpc_id_hash("\"\\u0061\\u00e9\""),
+			 jsonrpc_id_hash("\"a\xC3\xA9\""));
+	/* No JSON at all: whatever, but no harm. */
+	jsonrpc_id_hash("\"\\\"");
+}
+
+/* Whether the line was told at a glance; if so, as jsonrpc_parse does. */
+static bool quick_agrees(const char *line, size_t len)
+{
+	struct jsonrpc_quick quick;
+	struct jsonrpc_message m;
+
+	if (!jsonrpc_quick(&quick, line, len))
+		return false;
+	assert_int_equal(jsonrpc_parse(&m, line, len), 0);
+	assert_int_equal(m.kind, JSONRPC_REQUEST);
+	assert_int_equal(strlen(m.id), quick.id.len);
+	assert_memory_equal(m.id, quick.id.data, quick.id.len);
+	assert_int_equal(strlen(m.method), quick.method.len);
+	assert_memory_equal(m.method, quick.method.data, quick.method.len);
+	assert_null(m.params);
+	assert_false(m.bad_params);
+	jsonrpc_message_free(&m);
+	return true;
+}
+
+static void told_at_a_glance(void **state)
+{
+	static const struct {
+		const char *line;
+		bool quick;
+	} cases[] = {
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}", true },
+		{ "{\"method\":\"ping\",\"jsonrpc\":\"2.0\",\"id\":\"a b\"}\r",
+		  true },
+		{ " { \"id\" : -0 ,\t\"method\" : \"\" } ", true },
+		{ "{\"id\":123456789012345678901234567890,\"method\":\"m\"}",
+		  true },
+		{ "{\"id\":\"\",\"method\":\"m\"}", true },
+		{ "{\"id\":01,\"method\":\"m\"}", false },
+		{ "{\"id\":-,\"method\":\"m\"}", false },
+		{ "{\"id\":1.0,\"method\":\"m\"}", false },
+		{ "{\"id\":1e3,\"method\":\"m\"}", false },
+		{ "{\"id\":null,\"method\":\"m\"}", false },
+		{ "{\"id\":1,\"id\":2,\"method\":\"m\"}", false },
+		{ "{\"id\":1,\"method\":\"m\",\"method\":\"n\"}", false },
+		{ "{\"id\":1,\"method\":\"m\",\"params\":{}}", false },
+		{ "{\"id\":1,\"method\":\"m\",\"jsonrpc\":\"1.0\"}", false },
+		{ "{\"id\":1,\"method\":\"m\",\"jsonrpc\":2.0}", false },
+		{ "{\"id\":1,\"method\":\"\\u006d\"}", false },
+		{ "{\"id\":\"\xC3\xA9\",\"method\":\"m\"}", false },
+		{ "{\"id\":1,\"method\":7}", false },
+		{ "{\"id\":1}", false },
+		{ "{\"method\":\"m\"}", false },
+		{ "{\"id\":1,\"method\":\"m\",}", false },
+		{ "{\"id\":1,\"method\":\"m\"}x", false },
+		{ "{\"id\":1,\"method\":\"m\"", false },
+		{ "{\"id\":1,\"method\":\"m", false },
+		{ "{\"id\":", false },
+		{ "[{\"id\":1,\"method\":\"m\"}]", false },
+		{ "{}", false },
+		{ "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		size_t len = strlen(cases[i].line);
+		char *line = malloc(len + 1);
+
+		/* No byte beyond the end is looked at. */
+		assert_non_null(line);
+		memcpy(line, cases[i].line, len);
+		print_message("%s\n", cases[i].line);
+		assert_int_equal(quick_agrees(line, len), cases[i].quick);
+		free(line);
+	}
+}
+
+/* Damaged lines: what is told at a glance is never told otherwise. */
+static void a_glance_agrees(void **state)
+{
+	static const char seed_line[] =
+		"{\"jsonrpc\":\"2.0\",\"id\":\"12\",\"method\":\"ping\"}";
+	static const char bytes[] = "{}[]\",:\\0123456789-+.eE tnull\x7F\x80";
+	uint64_t seed = 1;
+	int told = 0;
+
+	(void)state;
+	for (int i = 0; i < 200000; i++) {
+		char line[sizeof(seed_line)];
+		size_t len = sizeof(seed_line) - 1;
+
+		memcpy(line, seed_line, len);
+		for (int edits = 1 + i % 3; edits > 0; edits--) {
+			size_t at;
+
+			seed = seed * 6364136223846793005u +
+			       1442695040888963407u;
+			at = (size_t)(seed >> 33) % len;
+			if (seed >> 63) {
+				line[at] = bytes[(seed >> 40) %
+						 (sizeof(bytes) - 1)];
+			} else {
+				memmove(line + at, line + at + 1, len - at - 1);
+				len--;
+			}
+		}
+		told += quick_agrees(line, len);
+	}
+	assert_in_range(told, 1000, 199000);
+}
+
 static void expect_line(struct jsonrpc_line *line, const char *expected)
 {
 	assert_string_equal(line->data, expected);
@@ -369,10 +496,17 @@ static void longest_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(kinds),	   cmocka_unit_test(params),
-		cmocka_unit_test(batches),	   cmocka_unit_test(limits),
-		cmocka_unit_test(id_equality),	   cmocka_unit_test(builders),
-		cmocka_unit_test(lines_in_pieces), cmocka_unit_test(too_long),
+		cmocka_unit_test(kinds),
+		cmocka_unit_test(params),
+		cmocka_unit_test(batches),
+		cmocka_unit_test(limits),
+		cmocka_unit_test(id_equality),
+		cmocka_unit_test(id_hashes),
+		cmocka_unit_test(told_at_a_glance),
+		cmocka_unit_test(a_glance_agrees),
+		cmocka_unit_test(builders),
+		cmocka_unit_test(lines_in_pieces),
+		cmocka_unit_test(too_long),
 		cmocka_unit_test(longest_line),
 	};
 

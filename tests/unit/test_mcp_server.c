@@ -57,11 +57,13 @@ static void handshake(void **state)
 static int tools_list_body(struct rt *rt, void *arg)
 {
 	static const char *const names[] = {
-		"delegate_task",      "delegate_task_async",
-		"check_task_status",  "list_peers",
-		"get_workspace_info", "send_message_to_user",
-		"wait_for_message",   "inbox_peek",
-		"inbox_pop",	      "commit_memory",
+		"delegate_task",	"delegate_task_async",
+		"check_task_status",	"list_peers",
+		"get_workspace_info",	"get_runtime_identity",
+		"update_agent_card",	"broadcast_message",
+		"send_message_to_user", "wait_for_message",
+		"inbox_peek",		"inbox_pop",
+		"chat_history",		"commit_memory",
 		"recall_memory",
 	};
 	const size_t count = sizeof(names) / sizeof(*names);
@@ -117,8 +119,6 @@ static int odd_lines_body(struct rt *rt, void *arg)
 	(void)arg;
 	host_open(&host, rt, true, 0);
 	ask(&host, "{'jsonrpc':'2.0','id':1,'method':'nope'}", "-32601");
-	ask(&host, "{'jsonrpc':'2.0','id':1,'method':'server/discover'}",
-	    "-32601");
 	ask(&host, "{'jsonrpc':'2.0','method':'nope'}", NULL);
 	ask(&host, "{'jsonrpc':'2.0','method':'notifications/unheard/of'}",
 	    NULL);
@@ -277,6 +277,11 @@ static void long_lines(void **state)
 	in_runtime(long_body, NULL);
 }
 
+#define USER_HEAD                                                              \
+	"[from canvas user]\n\xE2\x86\xA9 Reply: "                             \
+	"send_message_to_user({message: "                                      \
+	"\"...\"})\n"
+
 static int announce_body(struct rt *rt, void *arg)
 {
 	struct host host;
@@ -299,7 +304,8 @@ static int announce_body(struct rt *rt, void *arg)
 		CHECK(strcmp(text_at(json, "method"),
 			     "notifications/claude/channel") == 0);
 		CHECK(strcmp(text_at(params, "content"),
-			     i == 1 ? "first" : "third") == 0);
+			     i == 1 ? USER_HEAD "first" : USER_HEAD "third") ==
+		      0);
 		CHECK(strcmp(text_at(json_object_get(params, "meta"),
 				     "activity_id"),
 			     id) == 0);
@@ -349,6 +355,9 @@ static int batch_body(struct rt *rt, void *arg)
 	CHECK_EQ(json_array_size(json), 1);
 	json_decref(json);
 	host_quiet(&host);
+
+	ask(&host, "[{'jsonrpc':'2.0','id':4,'method':'initialize'}]",
+	    "-32600");
 
 	/* Elsewhere: each request is told. */
 	host_initialize(&host, "2025-11-25");

@@ -149,18 +149,53 @@ static void peers(void **state)
 		"\"dev\"},{\"name\":\"B\\n- C\",\"id\":\"2\",\"status\":"
 		"\"offline\",\"role\":null},null,{},{\"id\":\"3\"}]",
 		0, NULL);
+	struct listing listing = { 0 };
 
 	(void)state;
-	expect_text(listing_peers(list),
+	listing_add_peers(&listing, list, NULL, NULL);
+	expect_text(text_take(&listing.text),
 		    "- A (ID: 1, status: online, role: dev)\n"
 		    "- B - C (ID: 2, status: offline)\n"
 		    "- (no name) (ID: unknown, status: unknown)\n"
 		    "- 3 (ID: 3, status: unknown)");
+	expect(listing.list,
+	       "[{\"id\":\"1\",\"name\":\"A\",\"status\":\"online\",\"role\":"
+	       "\"dev\"},{\"id\":\"2\",\"name\":\"B\\n- C\",\"status\":"
+	       "\"offline\",\"role\":null},{\"id\":\"\",\"name\":\"\","
+	       "\"status\":\"unknown\",\"role\":null},{\"id\":\"3\",\"name\":"
+	       "\"\",\"status\":\"unknown\",\"role\":null}]");
+	assert_false(listing.failed);
 	json_decref(list);
-	list = json_array();
-	expect_text(listing_peers(list), LISTING_NO_PEERS);
+}
+
+/* Two workspaces' peers in one list, and more of them than it takes. */
+static void peers_of_several(void **state)
+{
+	json_t *list = json_loads("[{\"name\":\"A\",\"id\":\"1\"}]", 0, NULL);
+	struct listing listing = { 0 };
+	size_t shown;
+
+	(void)state;
+	listing_add_peers(&listing, list, "8dad3e29-xyz", "8dad3e29");
+	listing_add_peers(&listing, list, "5b1c0e77-xyz", "5b1c0e77");
+	assert_string_equal(listing.text.data,
+			    "- A (ID: 1, status: unknown, via: 8dad3e29)\n"
+			    "- A (ID: 1, status: unknown, via: 5b1c0e77)");
+	assert_string_equal(
+		json_get_text(json_array_get(listing.list, 1), "via"),
+		"5b1c0e77-xyz");
+	for (int i = 0; i < 40000; i++)
+		json_array_append_new(
+			list, json_pack("{s:s}", "id", "a-peer-with-an-id"));
+	listing_add_peers(&listing, list, NULL, NULL);
+	shown = json_array_size(listing.list);
+	assert_in_range(listing.text.len, LISTING_PEERS_MAX,
+			LISTING_PEERS_MAX + 200);
+	assert_int_equal(shown + listing.left_out, 40003);
+	assert_true(listing.left_out > 0);
+	text_free(&listing.text);
+	json_decref(listing.list);
 	json_decref(list);
-	expect_text(listing_peers(NULL), LISTING_NO_PEERS);
 }
 
 static void memories(void **state)
@@ -189,14 +224,6 @@ static void delegations(void **state)
 	json_t *many;
 
 	(void)state;
-	assert_string_equal(
-		json_get_text(listing_delegation(rows, "d1"), "status"),
-		"completed");
-	assert_string_equal(
-		json_get_text(listing_delegation(rows, "d2"), "status"),
-		"queued");
-	assert_null(listing_delegation(rows, "d3"));
-	assert_null(listing_delegation(NULL, "d1"));
 	json_array_remove(rows, 0);
 	json_array_remove(rows, 1);
 	json_array_remove(rows, 1);
@@ -204,6 +231,14 @@ static void delegations(void **state)
 	       "{\"delegations\":[{\"delegation_id\":\"d1\",\"target_id\":"
 	       "\"p\",\"status\":\"completed\",\"summary\":\"\","
 	       "\"response_preview\":\"r\"}],\"count\":1}");
+	/* F-23: what is only queued is not completed. */
+	json_object_set_new(json_array_get(rows, 1), "response_preview",
+			    json_string("{\"status\":\"queued\","
+					"\"delivery_mode\":\"poll\"}"));
+	expect(listing_delegations(rows),
+	       "{\"delegations\":[{\"delegation_id\":\"d1\",\"target_id\":"
+	       "\"p\",\"status\":\"queued\",\"summary\":\"\","
+	       "\"response_preview\":\"\"}],\"count\":1}");
 	for (int i = 0; i < 20; i++)
 		json_array_append_new(rows, json_object());
 	many = listing_delegations(rows);
@@ -248,11 +283,17 @@ static void uuids(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(cards),       cmocka_unit_test(registration),
-		cmocka_unit_test(heartbeats),  cmocka_unit_test(activities),
-		cmocka_unit_test(the_rest),    cmocka_unit_test(idempotency),
-		cmocka_unit_test(peers),       cmocka_unit_test(memories),
-		cmocka_unit_test(delegations), cmocka_unit_test(uuids),
+		cmocka_unit_test(cards),
+		cmocka_unit_test(registration),
+		cmocka_unit_test(heartbeats),
+		cmocka_unit_test(activities),
+		cmocka_unit_test(the_rest),
+		cmocka_unit_test(idempotency),
+		cmocka_unit_test(peers),
+		cmocka_unit_test(peers_of_several),
+		cmocka_unit_test(memories),
+		cmocka_unit_test(delegations),
+		cmocka_unit_test(uuids),
 	};
 
 	json_seed();

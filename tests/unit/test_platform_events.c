@@ -10,29 +10,39 @@
 struct listener {
 	struct bed *b;
 	struct http_stream *stream;
+	char target[128];
 	char text[65536];
 	size_t len;
 	ssize_t last; /* what the last read gave */
 };
 
-static int listen_as(struct listener *l, struct bed *b, const char *token)
+/* Opens the stream at its target; the status. */
+static int listen_at(struct listener *l, struct bed *b, const char *token)
 {
 	char bearer[64];
 	struct http_request request = { .method = "GET",
 					.url = &b->url,
-					.target = STREAM,
+					.target = l->target,
 					.fields = { { "Authorization",
 						      bearer } },
 					.field_count = 1,
 					.idle_ms = PATIENCE_MS };
 	int status = 0;
 
-	*l = (struct listener){ .b = b };
+	l->b = b;
+	l->len = 0;
+	l->text[0] = '\0';
 	snprintf(bearer, sizeof(bearer), "Bearer %s", token);
 	CHECK_EQ(http_open(b->pool, &request, &l->stream, &status,
 			   patience(b->rt)),
 		 0);
 	return status;
+}
+
+static int listen_as(struct listener *l, struct bed *b, const char *token)
+{
+	snprintf(l->target, sizeof(l->target), STREAM);
+	return listen_at(l, b, token);
 }
 
 /* The next frame (up to its blank line) in out; false at the end. */
@@ -140,19 +150,73 @@ static int events_tell_in_order(struct rt *rt, void *arg)
 	return 0;
 }
 
+/* One event for what is no message or has no id, and one for each file. */
+static int causes_have_their_events(struct rt *rt, void *arg)
+{
+	struct bed b;
+	struct listener *l = malloc(sizeof(*l));
+	json_t *data;
+
+	(void)arg;
+	bed_open(&b, rt, &(struct platform_options){ .allow_broadcast = true });
+	CHECK_EQ(listen_as(l, &b, ANN_TOKEN), 200);
+	expect_ping(l);
+	with(&b, "X-Workspace-ID", BOB);
+	CHECK_EQ(ask(&b, "POST", "/workspaces/" ANN "/a2a", BOB_TOKEN,
+		     "{'method':'tasks/send','params':{'message':"
+		     "{'messageId':'m','content':'x'}}}"),
+		 200);
+	expect_text(l, "ACTIVITY_LOGGED", "summary",
+		    "tasks/send \xe2\x86\x92 Ann (queued for poll)");
+	CHECK_EQ(ask(&b, "POST", "/demo/workspaces/" ANN "/messages", NULL,
+		     "{'text':'look','files':[{'name':'a','text':'1'},"
+		     "{'name':'b','text':'2'}]}"),
+		 200);
+	expect_text(l, "ACTIVITY_LOGGED", "method", "chat_upload_receive");
+	expect_text(l, "ACTIVITY_LOGGED", "method", "chat_upload_receive");
+	expect_text(l, "ACTIVITY_LOGGED", "method", "message/send");
+	data = expect(l, "USER_MESSAGE");
+	CHECK_EQ(json_array_size(AT(data, "attachments")), 2);
+	CHECK(json_object_get(data, "role") == NULL);
+	json_decref(data);
+	json_decref(expect(l, "ACTIVITY_LOGGED"));
+	CHECK_EQ(ask(&b, "POST", "/demo/workspaces/" ANN "/messages", NULL,
+		     "{'text':'tick','system':'system:clock'}"),
+		 200);
+	json_decref(expect(l, "ACTIVITY_LOGGED"));
+	expect_text(l, "USER_MESSAGE", "role", "system");
+	json_decref(expect(l, "ACTIVITY_LOGGED"));
+	CHECK_EQ(ask(&b, "POST", "/registry/update-card", ANN_TOKEN,
+		     "{'workspace_id':'" ANN "','agent_card':{'name':'x'}}"),
+		 200);
+	expect_text(l, "AGENT_CARD_UPDATED", "workspace_id", ANN);
+	CHECK_EQ(ask(&b, "POST", "/workspaces/" BOB "/broadcast", BOB_TOKEN,
+		     "{'message':'hear'}"),
+		 200);
+	expect_text(l, "BROADCAST_MESSAGE", "message", "hear");
+	user_says(&b, ANN, "and nothing else came", NULL);
+	expect_text(l, "ACTIVITY_LOGGED", "method", "message/send");
+	http_close(l->stream);
+	bed_close(&b);
+	free(l);
+	return 0;
+}
+
 static int delegations_are_told(struct rt *rt, void *arg)
 {
 	struct bed b;
 	struct listener *l = malloc(sizeof(*l));
 
 	(void)arg;
-	bed_open(&b, rt, &(struct platform_options){ 0 });
+	bed_open(&b, rt,
+		 &(struct platform_options){ .track_delegations = true });
 	CHECK_EQ(listen_as(l, &b, ANN_TOKEN), 200);
 	expect_ping(l);
 	CHECK_EQ(ask(&b, "POST", "/workspaces/" ANN "/delegate", ANN_TOKEN,
 		     "{'target_id':'" BOB "','task':'t'}"),
 		 202);
 	expect_text(l, "DELEGATION_SENT", "target_id", BOB);
+	expect_text(l, "DELEGATION_STATUS", "status", "dispatched");
 	expect_text(l, "DELEGATION_STATUS", "status", "queued");
 	with(&b, "X-Workspace-ID", BOB);
 	CHECK_EQ(ask(&b, "POST", "/workspaces/" ANN "/a2a", BOB_TOKEN,
@@ -167,8 +231,9 @@ static int delegations_are_told(struct rt *rt, void *arg)
 		 202);
 	json_decref(expect(l, "DELEGATION_SENT"));
 	json_decref(expect(l, "DELEGATION_STATUS"));
+	json_decref(expect(l, "DELEGATION_STATUS"));
 	CHECK_EQ(ask(&b, "DELETE", "/demo/workspaces/" BOB, NULL, NULL), 200);
-	expect_text(l, "DELEGATION_FAILED", "status", "failed");
+	expect_text(l, "DELEGATION_FAILED", "target_id", BOB);
 	http_close(l->stream);
 	bed_close(&b);
 	free(l);
@@ -205,7 +270,7 @@ static int what_does_not_fit_is_dropped(struct rt *rt, void *arg)
 	for (int i = 0; i < EVENTS_BUFFERED + 10; i++)
 		events_publish(b.platform, ann, "NUMBER",
 			       json_pack("{s:i}", "n", i));
-	CHECK_EQ(b.platform->events_dropped, 10);
+	CHECK_EQ(b.platform->events.dropped, 10);
 	for (int i = 0; i < EVENTS_BUFFERED; i++) {
 		data = expect(l, "NUMBER");
 		CHECK_EQ(json_integer_value(json_object_get(data, "n")), i);
@@ -263,6 +328,105 @@ static int streams_end(struct rt *rt, void *arg)
 	return 0;
 }
 
+/* What streams meet on their way is the operator's to say. */
+static int streams_fare_as_told(struct rt *rt, void *arg)
+{
+	static const char door[] = "/demo/streams";
+	struct bed b;
+	struct listener *l = malloc(sizeof(*l));
+	char frame[64];
+
+	(void)arg;
+	bed_open(&b, rt,
+		 &(struct platform_options){ .events = { .refused = true } });
+	CHECK_EQ(listen_as(l, &b, ANN_TOKEN), 404);
+	http_close(l->stream);
+	CHECK_EQ(
+		ask(&b, "PATCH", door, NULL, "{'refused':false,'silent':true}"),
+		200);
+	CHECK_EQ(listen_as(l, &b, ANN_TOKEN), 200);
+	expect_ping(l);
+	user_says(&b, ANN, "unheard", NULL);
+	CHECK_EQ(ask(&b, "PATCH", door, NULL, "{'silent':false}"), 200);
+	CHECK(json_is_false(AT(b.json, "silent")));
+	CHECK(json_is_false(AT(b.json, "refused")));
+	CHECK_EQ(ask(&b, "POST", "/workspaces/" ANN "/notify", ANN_TOKEN,
+		     "{'message':'heard'}"),
+		 200);
+	expect_text(l, "AGENT_MESSAGE", "message", "heard");
+	/* A cut is no end: the client cannot take it for one. */
+	CHECK_EQ(ask(&b, "DELETE", "/demo/workspaces/" BOB "/streams", NULL,
+		     NULL),
+		 200);
+	CHECK_EQ(number_in(b.json, "cut"), 0);
+	CHECK_EQ(ask(&b, "DELETE", door, NULL, NULL), 200);
+	CHECK_EQ(number_in(b.json, "cut"), 1);
+	CHECK(!frame_next(l, frame, sizeof(frame)));
+	CHECK(l->last < 0 && l->last != -ETIMEDOUT);
+	http_close(l->stream);
+	CHECK_EQ(ask(&b, "GET", "/demo/counters", NULL, NULL), 200);
+	CHECK_EQ(number_in(AT(b.json, "streams"), "refused"), 1);
+	CHECK_EQ(number_in(AT(b.json, "streams"), "opened"), 1);
+	CHECK_EQ(number_in(AT(b.json, "streams"), "cut"), 1);
+	CHECK_EQ(number_in(AT(b.json, "streams"), "open"), 0);
+	CHECK_EQ(number_in(AT(b.json, "streams"), "open_max"), 1);
+	CHECK_EQ(ask(&b, "PATCH", door, NULL, "{'silent':1}"), 400);
+	CHECK_EQ(ask(&b, "PATCH", door, NULL, "{'cut_mean_seconds':-1}"), 400);
+	bed_close(&b);
+	free(l);
+	return 0;
+}
+
+static int streams_are_cut_at_random(struct rt *rt, void *arg)
+{
+	struct bed b;
+	struct listener *l = malloc(sizeof(*l));
+	char frame[64];
+
+	(void)arg;
+	bed_open(&b, rt,
+		 &(struct platform_options){ .events = { .cut_mean_ms = 20 } });
+	for (int i = 0; i < 5; i++) {
+		CHECK_EQ(listen_as(l, &b, ANN_TOKEN), 200);
+		expect_ping(l);
+		CHECK(!frame_next(l, frame, sizeof(frame)));
+		CHECK(l->last < 0 && l->last != -ETIMEDOUT);
+		http_close(l->stream);
+	}
+	CHECK_EQ(b.platform->events.cut, 5);
+	bed_close(&b);
+	free(l);
+	return 0;
+}
+
+/* Events are published under the id in lower case; another spelling of it is
+ * let in, and hears nothing. */
+static int ids_are_taken_to_the_letter(struct rt *rt, void *arg)
+{
+	struct bed b;
+	struct member *ann;
+	struct listener *l = malloc(sizeof(*l));
+	char frame[64], upper[] = ANN;
+
+	(void)arg;
+	for (char *c = upper; *c; c++)
+		*c = *c == 'a' ? 'A' : *c;
+	bed_open(&b, rt, &(struct platform_options){ 0 });
+	ann = members_find(b.platform, &(struct ident){ ANN });
+	snprintf(l->target, sizeof(l->target), "/workspaces/%s/events/stream",
+		 upper);
+	CHECK_EQ(listen_at(l, &b, ANN_TOKEN), 200);
+	expect_ping(l);
+	user_says(&b, ANN, "unheard", NULL);
+	events_end(ann);
+	CHECK(!frame_next(l, frame, sizeof(frame)));
+	CHECK_EQ(l->last, 0);
+	http_close(l->stream);
+	bed_close(&b);
+	free(l);
+	return 0;
+}
+
 static void count_event(void *arg, const char *workspace, const char *type,
 			const json_t *data)
 {
@@ -290,20 +454,28 @@ static int observers_hear(struct rt *rt, void *arg)
 }
 
 CASE(events_tell_in_order)
+CASE(causes_have_their_events)
 CASE(delegations_are_told)
 CASE(streams_are_guarded)
 CASE(what_does_not_fit_is_dropped)
 CASE(streams_end)
+CASE(streams_fare_as_told)
+CASE(streams_are_cut_at_random)
+CASE(ids_are_taken_to_the_letter)
 CASE(observers_hear)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(events_tell_in_order_test),
+		cmocka_unit_test(causes_have_their_events_test),
 		cmocka_unit_test(delegations_are_told_test),
 		cmocka_unit_test(streams_are_guarded_test),
 		cmocka_unit_test(what_does_not_fit_is_dropped_test),
 		cmocka_unit_test(streams_end_test),
+		cmocka_unit_test(streams_fare_as_told_test),
+		cmocka_unit_test(streams_are_cut_at_random_test),
+		cmocka_unit_test(ids_are_taken_to_the_letter_test),
 		cmocka_unit_test(observers_hear_test),
 	};
 

@@ -194,7 +194,10 @@ static int seeds(struct rt *rt, void *arg)
 	} bad[] = {
 		{ "", "line 1" },
 		{ "{'workspaces':[\n  {'id' 'x'}]}", "line 2, column" },
-		{ "[]", "workspaces" },
+		{ "7", "workspaces" },
+		{ "[{'id':'" ANN "','token':7}]", "wrong type of \"token\"" },
+		{ "[{'id':'" ANN "','answer':'x'}]", "push has an answer" },
+		{ "[{'id':'" ANN "','delivery_mode':'push'}]", "needs a url" },
 		{ "{'workspaces':{}}", "workspaces" },
 		{ "{'workspaces':[7]}", "workspaces[0]: a workspace must" },
 		{ "{'workspaces':[{}]}", "workspaces[0]: id is required" },

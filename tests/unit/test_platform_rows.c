@@ -312,6 +312,56 @@ static int odd_rows_are_kept(struct rt *rt, void *arg)
 	return 0;
 }
 
+/* What is older takes its place, and seq tells that it came later. */
+static int old_rows_are_sorted_in(struct rt *rt, void *arg)
+{
+	static const char door[] = "/demo/workspaces/" ANN "/activity";
+	char first[IDENT_LEN + 1];
+	struct bed b;
+
+	(void)arg;
+	bed_open(&b, rt, &(struct platform_options){ 0 });
+	user_says(&b, ANN, "first", first);
+	user_says(&b, ANN, "second", NULL);
+	CHECK_EQ(ask(&b, "POST", door, NULL,
+		     "{'summary':'old','age_secs':3600}"),
+		 200);
+	CHECK_EQ(ask(&b, "POST", door, NULL, "{'age_secs':'x'}"), 400);
+	CHECK_EQ(ask(&b, "POST", door, NULL, "{'age_secs':-1}"), 400);
+	CHECK_EQ(get(&b, "?type=a2a_receive"), 200);
+	CHECK_EQ(rows(&b), 3);
+	CHECK_TEXT(text_in(row(&b, 2), "summary"), "old");
+	CHECK_EQ(number_in(row(&b, 0), "seq"), 2);
+	CHECK_EQ(number_in(row(&b, 1), "seq"), 1);
+	CHECK_EQ(number_in(row(&b, 2), "seq"), 3);
+	CHECK_EQ(get(&b, "?type=a2a_receive&since_secs=600"), 200);
+	CHECK_EQ(rows(&b), 2);
+	/* From a cursor it is not seen. */
+	CHECK_EQ(after(&b, first, ""), 200);
+	CHECK_EQ(rows(&b), 1);
+	CHECK_TEXT(said(row(&b, 0)), "second");
+	bed_close(&b);
+	return 0;
+}
+
+static int acknowledgements_only_grow(struct rt *rt, void *arg)
+{
+	static const char door[] = DOOR "/ack";
+	struct bed b;
+
+	(void)arg;
+	bed_open(&b, rt, &(struct platform_options){ 0 });
+	CHECK_EQ(ask(&b, "POST", door, ANN_TOKEN, "{'acked_seq':5}"), 200);
+	CHECK_EQ(number_in(b.json, "last_acked_seq"), 5);
+	CHECK_EQ(ask(&b, "POST", door, ANN_TOKEN, "{'acked_seq':3}"), 200);
+	CHECK_EQ(number_in(b.json, "last_acked_seq"), 5);
+	CHECK_EQ(ask(&b, "POST", door, ANN_TOKEN, "{'acked_seq':-1}"), 400);
+	CHECK_EQ(ask(&b, "POST", door, ANN_TOKEN, "{}"), 400);
+	CHECK_EQ(ask(&b, "POST", door, BOB_TOKEN, "{'acked_seq':5}"), 401);
+	bed_close(&b);
+	return 0;
+}
+
 /* The oldest rows make room, and their ids are cursors no more. */
 static int logs_are_bounded(struct rt *rt, void *arg)
 {
@@ -369,6 +419,8 @@ CASE(time_bounds_hold)
 CASE(peers_are_introduced)
 CASE(reports_are_checked)
 CASE(odd_rows_are_kept)
+CASE(old_rows_are_sorted_in)
+CASE(acknowledgements_only_grow)
 CASE(logs_are_bounded)
 
 int main(void)
@@ -383,6 +435,8 @@ int main(void)
 		cmocka_unit_test(peers_are_introduced_test),
 		cmocka_unit_test(reports_are_checked_test),
 		cmocka_unit_test(odd_rows_are_kept_test),
+		cmocka_unit_test(old_rows_are_sorted_in_test),
+		cmocka_unit_test(acknowledgements_only_grow_test),
 		cmocka_unit_test(logs_are_bounded_test),
 	};
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include "app/platform/certificate.h"
+#include "net/tls.h"
 #include "net/tls_server.h"
 #include "net/trust.h"
 
@@ -170,6 +171,88 @@ static int replaced(struct rt *rt, void *arg)
 	return 0;
 }
 
+#define STARTERS 6
+
+struct starter {
+	struct place *place;
+	struct tls_server *server;
+	int err;
+};
+
+static void start_one(struct rt *rt, void *arg)
+{
+	struct starter *s = arg;
+	char path[CERTIFICATE_PATH_MAX], fault[CERTIFICATE_FAULT_MAX];
+
+	s->err = certificate_own(&s->server, rt, s->place->dir, path, fault);
+}
+
+static void serve_one(struct rt *rt, void *arg)
+{
+	struct stream *s = arg;
+	char byte;
+
+	while (stream_read(s, &byte, 1, patience(rt)) > 0)
+		continue;
+	stream_close(s);
+}
+
+/* Whether a client that trusts the certificate in the file accepts it. */
+static bool is_trusted(struct rt *rt, struct tls_server *server,
+		       const char *path)
+{
+	struct trust_options roots = { .file = path };
+	struct tls_client *client = tls_client_new(rt, &roots);
+	struct stream *peer, *s = NULL;
+	struct tls_error error;
+	struct scope scope;
+	int fds[2] = { -1, -1 };
+	int err;
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+	peer = tls_serve(server, stream_plain(rt, fds[1]));
+	scope_open(rt, &scope, DEADLINE_NEVER);
+	task_spawn(&scope, "peer", TASK_STACK_LARGE, serve_one, peer);
+	err = tls_connect(client, stream_plain(rt, fds[0]), "localhost", 443,
+			  patience(rt), &s, &error);
+	if (err == 0)
+		stream_close(s);
+	scope_join(&scope);
+	tls_client_free(client);
+	return err == 0;
+}
+
+/* Several at once, first where there is nothing and then where there is
+ * something useless, all have the pair whose certificate is in the file. */
+static int together(struct rt *rt, void *arg)
+{
+	struct place *p = place_new();
+	struct starter starters[STARTERS];
+	struct scope scope;
+
+	(void)arg;
+	for (int round = 0; round < 2; round++) {
+		if (round)
+			put(rt, p, -2 * DAY_SECONDS, -DAY_SECONDS, "127.0.0.1");
+		scope_open(rt, &scope, DEADLINE_NEVER);
+		for (int i = 0; i < STARTERS; i++) {
+			starters[i] = (struct starter){ .place = p };
+			task_spawn(&scope, "starter", TASK_STACK_LARGE,
+				   start_one, &starters[i]);
+		}
+		scope_join(&scope);
+		for (int i = 0; i < STARTERS; i++) {
+			CHECK_EQ(starters[i].err, 0);
+			if (starters[i].err)
+				continue;
+			CHECK(is_trusted(rt, starters[i].server, p->path));
+			tls_server_free(starters[i].server);
+		}
+	}
+	place_free(p);
+	return 0;
+}
+
 /* A directory that others have a say in, or none, is refused. */
 static int refused(struct rt *rt, void *arg)
 {
@@ -286,6 +369,7 @@ static void suits(void **state)
 
 CASE(kept)
 CASE(replaced)
+CASE(together)
 CASE(refused)
 CASE(loaded)
 CASE(served)
@@ -293,9 +377,13 @@ CASE(served)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(kept_test),	cmocka_unit_test(replaced_test),
-		cmocka_unit_test(refused_test), cmocka_unit_test(loaded_test),
-		cmocka_unit_test(served_test),	cmocka_unit_test(suits),
+		cmocka_unit_test(kept_test),
+		cmocka_unit_test(replaced_test),
+		cmocka_unit_test(together_test),
+		cmocka_unit_test(refused_test),
+		cmocka_unit_test(loaded_test),
+		cmocka_unit_test(served_test),
+		cmocka_unit_test(suits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,7 +100,13 @@ static void precedence(void **state)
 	chosen("ALL_PROXY", "b",
 	       ENV("HTTPS_PROXY", "a:1", "https_proxy", "", "ALL_PROXY",
 		   "b:1"));
+	chosen("https_proxy", "b",
+	       ENV("HTTPS_PROXY", "", "https_proxy", "b:1"));
+	chosen("ALL_PROXY", "b", ENV("HTTPS_PROXY", "", "ALL_PROXY", "b:1"));
+	chosen("-", "", ENV("ALL_PROXY", "b:1", "all_proxy", ""));
 	chosen("-", "", ENV("HTTP_PROXY", "http://a:1", "http_proxy", "b:1"));
+	chosen("HTTPS_PROXY", "a",
+	       ENV("HTTPS_PROXY", "a:1", "REQUEST_METHOD", "GET"));
 }
 
 /* What becomes of a value: host, port, authorization (NULL: none). */
@@ -229,6 +235,15 @@ static void excepted_names(void **state)
 	direct("x,y ,example.org", "https://example.org", true);
 	direct("x y\texample.org", "https://example.org", true);
 	direct(",,. ,", "https://example.org", false);
+	direct("*example.org", "https://example.org", true);
+	direct("*example.org", "https://badexample.org", false);
+	direct("..example.org", "https://a.example.org", false);
+	direct("org", "https://example.org", true);
+	direct("example", "https://example.org", false);
+	direct("a;example.org", "https://example.org", false);
+	direct("b*c.org", "https://bxc.org", false);
+	direct("LOCALHOST", "https://localhost", true);
+	direct("localhost", "https://a.localhost", true);
 	direct("localhost", "https://localhost:8443", true);
 	direct("localhost", "https://127.0.0.1", false);
 	direct("", "https://localhost", false);
@@ -241,7 +256,16 @@ static void excepted_ports(void **state)
 	direct("example.org:8443", "https://a.example.org:8443", true);
 	direct("example.org:8443", "https://example.org", false);
 	direct("example.org:443", "https://example.org", true);
-	direct("example.org:", "https://example.org", false);
+	direct("example.org:", "https://example.org", true);
+	direct("[::1]:", "https://[::1]", true);
+	direct("example.org:0", "https://example.org", false);
+	direct(":8443", "https://example.org:8443", true);
+	direct(":8443", "https://example.org", false);
+	direct(":", "https://example.org", false);
+	direct("https://example.org:443", "https://example.org:8443", false);
+	direct(".example.org:8443", "https://a.example.org:8443", true);
+	direct("localhost:8443", "https://localhost:8443", true);
+	direct("example.org:80", "https://example.org", false);
 	direct("example.org:x", "https://example.org", false);
 	direct("127.0.0.1:8443", "https://127.0.0.1:8443", true);
 	direct("127.0.0.1:8443", "https://127.0.0.1:8444", false);
@@ -269,11 +293,18 @@ static void excepted_literals(void **state)
 	direct("10.1.4.4/32", "https://10.1.4.4", true);
 	direct("fd00::/8", "https://[fdab::1]", true);
 	direct("fd00::/8", "https://[fe80::1]", false);
-	direct("10.0.0.0/33", "https://10.0.0.0", false);
-	direct("10.0.0.0/", "https://10.0.0.0", false);
-	direct("10.0.0.0/8x", "https://10.0.0.0", false);
 	direct("10/8", "https://10.0.0.0", false);
-	direct("example.org/8", "https://example.org", false);
+	/* No networks: only what stands before the slash. */
+	direct("10.0.0.0/33", "https://10.0.0.0", true);
+	direct("10.0.0.0/33", "https://10.0.0.1", false);
+	direct("10.0.0.0/", "https://10.0.0.0", true);
+	direct("10.0.0.0/", "https://10.0.0.1", false);
+	direct("10.0.0.0/8x", "https://10.0.0.0", true);
+	direct("10.0.0.0/8x", "https://10.0.0.1", false);
+	direct("fd00::/129", "https://[fd00::]", true);
+	direct("fd00::/129", "https://[fd00::1]", false);
+	direct("example.org/8", "https://example.org", true);
+	direct("example.org/a/b", "https://a.example.org", true);
 }
 
 static void excepted_schemes(void **state)
@@ -284,7 +315,19 @@ static void excepted_schemes(void **state)
 	direct("https://example.org", "https://a.example.org", false);
 	direct("http://example.org", "https://example.org", false);
 	direct("al://example.org", "https://example.org", false);
-	direct("://example.org", "https://example.org", false);
+	direct("://example.org", "https://example.org", true);
+	direct("HTTPS://example.org", "https://example.org", true);
+	direct("https://example.org:443", "https://example.org", true);
+	direct("https://example.org/path", "https://example.org", true);
+	direct("https://*.example.org", "https://a.example.org", true);
+	direct("https://*.example.org", "https://example.org", false);
+	direct("https://*example.org", "https://example.org", true);
+	direct("https://*example.org", "https://a.example.org", true);
+	direct("https://*example.org", "https://badexample.org", false);
+	direct("https://", "https://example.org", true);
+	direct("http://", "https://example.org", false);
+	direct("http://*", "https://example.org", false);
+	direct("https://:8443", "https://example.org", false);
 }
 
 /* Long lists and entries neither overflow nor match. */
@@ -312,6 +355,9 @@ static void no_proxy_names(void **state)
 	READ(&o, "HTTPS_PROXY", "p:1", "NO_PROXY", "a.org", "no_proxy",
 	     "b.org");
 	assert_null(for_text(&o, "https://b.org"));
+	assert_non_null(for_text(&o, "https://a.org"));
+	proxy_options_free(&o);
+	READ(&o, "HTTPS_PROXY", "p:1", "NO_PROXY", "*", "no_proxy", "");
 	assert_non_null(for_text(&o, "https://a.org"));
 	proxy_options_free(&o);
 }
@@ -348,6 +394,13 @@ static void http_is_direct(void **state)
 	unused("http_proxy", "http://example.org",
 	       ENV("http_proxy", "socks5://p", "ALL_PROXY", "p:1"));
 	unused("-", "http://example.org", ENV("HTTPS_PROXY", "p:1"));
+	unused("-", "http://example.org",
+	       ENV("HTTP_PROXY", "p:1", "REQUEST_METHOD", "GET"));
+	unused("ALL_PROXY", "http://example.org",
+	       ENV("HTTP_PROXY", "p:1", "REQUEST_METHOD", "GET", "ALL_PROXY",
+		   "q:1"));
+	unused("http_proxy", "http://example.org",
+	       ENV("http_proxy", "p:1", "REQUEST_METHOD", "GET"));
 	unused("-", "http://example.org",
 	       ENV("HTTP_PROXY", "p:1", "NO_PROXY", "example.org"));
 }

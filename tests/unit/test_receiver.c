@@ -73,7 +73,7 @@ static bool poll_once(struct work *k)
 {
 	int64_t retry_ms;
 
-	return receiver_poll(&k->receiver, &retry_ms);
+	return receiver_poll(&k->receiver, &k->receiver.messages, &retry_ms);
 }
 
 /* The texts in the inbox, in order, between commas. */
@@ -122,7 +122,7 @@ static int first_and_next(struct rt *rt, void *arg)
 	CHECK(world_file(&k.w, STATE_DIR_CURSOR, ID "4"));
 	/* Another process begins where this one was. */
 	receiver_init(&second, &k.deps, k.inbox, 0);
-	CHECK(!receiver_poll(&second, &retry_ms));
+	CHECK(!receiver_poll(&second, &second.messages, &retry_ms));
 	CHECK(asked_for(&k, 3, "since_id=" ID "4"));
 	receiver_fini(&second);
 	work_close(&k);
@@ -172,8 +172,8 @@ static int f29_own_rows(struct rt *rt, void *arg)
 
 	(void)arg;
 	work_open(&k, rt, steps);
-	k.receiver.cursor_read = true;
-	k.receiver.cursor = strdup(ID "0");
+	k.receiver.messages.cursor_read = true;
+	k.receiver.messages.cursor = strdup(ID "0");
 	k.w.client.uploads[0] = strdup("p:own");
 	CHECK(!poll_once(&k));
 	expect_texts(&k, "theirs,");
@@ -218,8 +218,8 @@ static int f6_poison_rows(struct rt *rt, void *arg)
 
 	(void)arg;
 	work_open(&k, rt, steps);
-	k.receiver.cursor_read = true;
-	k.receiver.cursor = strdup(ID "0");
+	k.receiver.messages.cursor_read = true;
+	k.receiver.messages.cursor = strdup(ID "0");
 	CHECK(!poll_once(&k));
 	expect_texts(&k, "s,(empty A2A message),good,");
 	CHECK(world_file(&k.w, STATE_DIR_CURSOR, ID "3"));
@@ -343,8 +343,8 @@ static int f47_full_page(struct rt *rt, void *arg)
 
 	(void)arg;
 	work_open(&k, rt, steps);
-	k.receiver.cursor_read = true;
-	k.receiver.cursor = strdup(ID "0");
+	k.receiver.messages.cursor_read = true;
+	k.receiver.messages.cursor = strdup(ID "0");
 	CHECK(poll_once(&k));
 	CHECK(!poll_once(&k));
 	CHECK(asked_for(&k, 1,
@@ -360,8 +360,8 @@ static int f47_full_page(struct rt *rt, void *arg)
 		memcpy(full + 1 + i * 3, "{},", 3);
 	memcpy(full + 1 + 99L * 3, "{}]", 3);
 	work_open(&k, rt, steps);
-	k.receiver.cursor_read = true;
-	k.receiver.cursor = strdup(ID "0");
+	k.receiver.messages.cursor_read = true;
+	k.receiver.messages.cursor = strdup(ID "0");
 	CHECK(!poll_once(&k));
 	work_close(&k);
 	free(full);
@@ -406,8 +406,8 @@ static int f4_back_pressure(struct rt *rt, void *arg)
 	(void)arg;
 	work_open(&k, rt, steps);
 	p.k = &k;
-	k.receiver.cursor_read = true;
-	k.receiver.cursor = strdup(ID "0");
+	k.receiver.messages.cursor_read = true;
+	k.receiver.messages.cursor = strdup(ID "0");
 	scope_open(rt, &scope, DEADLINE_NEVER);
 	CHECK_EQ(task_spawn(&scope, "pop", TASK_STACK_NORMAL, pop_task, &p), 0);
 	poll_once(&k);
@@ -442,8 +442,8 @@ static int too_large(struct rt *rt, void *arg)
 		memcpy(huge + 1 + i, "[],", 3);
 	memcpy(huge + len, "]", 2);
 	work_open(&k, rt, steps);
-	k.receiver.cursor_read = true;
-	k.receiver.cursor = strdup(ID "0");
+	k.receiver.messages.cursor_read = true;
+	k.receiver.messages.cursor = strdup(ID "0");
 	CHECK(poll_once(&k));
 	CHECK(!asked_for(&k, 0, "limit"));
 	CHECK(poll_once(&k));

@@ -351,6 +351,111 @@ static int own_certificate(struct rt *rt, void *arg)
 	return 0;
 }
 
+/* --- Many at once --- */
+
+#define STORM 40
+
+/* Answers with the beginning of a record, and leaves it at that. */
+static void stalls(struct rt *rt, void *arg)
+{
+	struct peer *peer = arg;
+	char buf[512];
+
+	CHECK_EQ(io_send_all(rt, peer->fd, "\x16\x03\x03\x00\x40\x02", 6, NULL,
+			     patience(rt)),
+		 0);
+	while (io_recv(rt, peer->fd, buf, sizeof(buf), patience(rt)) > 0)
+		continue;
+	io_close(rt, peer->fd);
+	free(peer);
+}
+
+struct caller {
+	struct world *world;
+	task_fn fn; /* the other side */
+	int err;
+	uint64_t *done;
+};
+
+static void call(struct rt *rt, void *arg)
+{
+	struct caller *c = arg;
+	struct world *w = c->world;
+	struct stream *s = NULL;
+	struct tls_error error;
+	struct peer *peer = malloc(sizeof(*peer));
+	int fds[2] = { -1, -1 };
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+	*peer = (struct peer){ w, fds[1] };
+	CHECK_EQ(task_spawn(&w->scope, "peer", TASK_STACK_LARGE, c->fn, peer),
+		 0);
+	/* cppcheck-suppress memleak ; the peer's task frees it */
+	c->err = tls_connect(w->client, stream_plain(rt, fds[0]),
+			     "test.example", 443, patience(rt), &s, &error);
+	++*c->done;
+	if (s)
+		stream_close(s);
+}
+
+struct watcher {
+	const struct slots *slots;
+	const uint64_t *done;
+	uint32_t most, longest; /* slots taken, tasks in line */
+};
+
+static void watch(struct rt *rt, void *arg)
+{
+	struct watcher *w = arg;
+
+	while (*w->done < STORM && task_yield(rt) == 0) {
+		uint32_t taken = TLS_HANDSHAKES_MAX - w->slots->free;
+		w->most = taken > w->most ? taken : w->most;
+		if (w->slots->waiting > w->longest)
+			w->longest = w->slots->waiting;
+	}
+}
+
+/* Few compute at once, all get through, and servers that stall in the middle
+ * of their answer are in nobody's way. */
+static int storm(struct rt *rt, void *arg)
+{
+	struct caller callers[STORM], stuck[TLS_HANDSHAKES_MAX + 1];
+	uint64_t done = 0, given_up = 0;
+	struct scope scope, stalled;
+	struct world w;
+
+	(void)arg;
+	world_open(rt, &w, &(struct chain_wish){ 0 });
+	struct slots *slots = tls_client_slots(w.client);
+	struct watcher watcher = { slots, &done, 0, 0 };
+	scope_open(rt, &stalled, DEADLINE_NEVER);
+	for (int i = 0; i <= TLS_HANDSHAKES_MAX; i++) {
+		stuck[i] = (struct caller){ &w, stalls, 1, &given_up };
+		task_spawn(&stalled, "stuck", TASK_STACK_NORMAL, call,
+			   &stuck[i]);
+	}
+	scope_open(rt, &scope, DEADLINE_NEVER);
+	for (int i = 0; i < STORM; i++) {
+		callers[i] = (struct caller){ &w, echo, 1, &done };
+		task_spawn(&scope, "caller", TASK_STACK_NORMAL, call,
+			   &callers[i]);
+	}
+	task_spawn(&scope, "watcher", TASK_STACK_NORMAL, watch, &watcher);
+	scope_join(&scope);
+	for (int i = 0; i < STORM; i++)
+		CHECK_EQ(callers[i].err, 0);
+	CHECK_EQ(watcher.most, TLS_HANDSHAKES_MAX);
+	CHECK(watcher.longest > 0);
+	CHECK_EQ(slots->free, TLS_HANDSHAKES_MAX);
+	CHECK_EQ(given_up, 0);
+	scope_close(&stalled);
+	for (int i = 0; i <= TLS_HANDSHAKES_MAX; i++)
+		CHECK_EQ(stuck[i].err, -ECANCELED);
+	world_close(&w);
+	return 0;
+}
+
 WORLD_TEST(one_exchange)
 WORLD_TEST(resumes)
 WORLD_TEST(accepted)
@@ -360,6 +465,7 @@ WORLD_TEST(memory)
 WORLD_TEST(yields)
 WORLD_TEST(sessions)
 WORLD_TEST(own_certificate)
+WORLD_TEST(storm)
 
 int main(void)
 {
@@ -373,6 +479,7 @@ int main(void)
 		cmocka_unit_test(test_yields),
 		cmocka_unit_test(test_sessions),
 		cmocka_unit_test(test_own_certificate),
+		cmocka_unit_test(test_storm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

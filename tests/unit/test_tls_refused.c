@@ -3,6 +3,7 @@
  * something else, and every way in which a connection ends. */
 #include "tests/unit/tls_world.h"
 
+#include "net/cert.h"
 #include "net/tls_stream.h"
 
 static void refused(struct rt *rt, const struct chain_wish *wish,
@@ -21,6 +22,15 @@ static void refused(struct rt *rt, const struct chain_wish *wish,
 		fprintf(stderr, "%s\n", text);
 	if (getenv("SHOW"))
 		fprintf(stderr, "%s\n", text);
+	/* Whoever might have to add a root is told where it was missed. */
+	if (fault >= TLS_SELF_SIGNED && fault <= TLS_UNHASHED_ROOTS)
+		CHECK(strstr(text, w.chain->roots) != NULL);
+	/* Time goes by, and it is the same refusal; another is another. */
+	uint32_t mark = tls_error_mark(&w.error);
+	w.error.now += 1;
+	CHECK_EQ(tls_error_mark(&w.error), mark);
+	w.error.fault = TLS_ALERT;
+	CHECK(tls_error_mark(&w.error) != mark);
 	world_close(&w);
 }
 
@@ -45,9 +55,22 @@ static int bad_certificates(struct rt *rt, void *arg)
 	refused(rt, &(struct chain_wish){ 0 }, "a.b.wild.example",
 		TLS_WRONG_HOST, "*.wild.example");
 	refused(rt, &(struct chain_wish){ .other_root = true }, "test.example",
-		TLS_UNKNOWN_ISSUER, "\"Test Root\"");
+		TLS_OTHER_ROOT, "names \"Test Root\", but is not signed");
+	refused(rt, &(struct chain_wish){ .strange_root = true },
+		"test.example", TLS_UNKNOWN_ROOT,
+		"leads to \"Test Root\", which is not among");
+	refused(rt,
+		&(struct chain_wish){ .strange_root = true, .with_root = true },
+		"test.example", TLS_UNKNOWN_ROOT,
+		"leads to the root \"Test Root\", which is not among");
 	refused(rt, &(struct chain_wish){ .no_intermediate = true },
-		"test.example", TLS_UNKNOWN_ISSUER, "intermediate");
+		"test.example", TLS_NO_INTERMEDIATE,
+		"does not send the certificate of \"Test Intermediate\"");
+	refused(rt,
+		&(struct chain_wish){ .no_intermediate = true,
+				      .with_root = true },
+		"test.example", TLS_NO_INTERMEDIATE,
+		"does not send the certificate of \"Test Intermediate\"");
 	refused(rt, &(struct chain_wish){ .sha1 = true }, "test.example",
 		TLS_WEAK_SIGNATURE, "SHA-1");
 	refused(rt, &(struct chain_wish){ .client_only = true }, "test.example",
@@ -82,6 +105,45 @@ static int no_roots(struct rt *rt, void *arg)
 	CHECK_EQ(try_connect(&w, echo, "test.example", &s), -EKEYREJECTED);
 	CHECK_EQ(w.error.fault, TLS_BAD_ROOTS);
 	rmdir(w.chain->roots);
+	world_close(&w);
+	return 0;
+}
+
+/* Roots in directories where they cannot be found. */
+static int unhashed_roots(struct rt *rt, void *arg)
+{
+	struct world w;
+	struct stream *s = NULL;
+	char text[1024], hashed[128], dirs[128];
+	struct cert cert;
+	uint32_t hash = 0;
+
+	(void)arg;
+	world_open(rt, &w, &(struct chain_wish){ 0 });
+	snprintf(dirs, sizeof(dirs), "/nonexistent:%s", w.chain->dir);
+	tls_client_free(w.client);
+	w.client = tls_client_new(rt, &(struct trust_options){ .dir = dirs });
+	CHECK_EQ(try_connect(&w, echo, "test.example", &s), -EKEYREJECTED);
+	CHECK_EQ(w.error.fault, TLS_UNHASHED_ROOTS);
+	tls_error_text(&w.error, text, sizeof(text));
+	CHECK(strstr(text, "not found in /nonexistent:") != NULL);
+	snprintf(hashed, sizeof(hashed), "`openssl rehash %s`", w.chain->dir);
+	CHECK(strstr(text, hashed) != NULL);
+	/* Once one has done that. */
+	cert_parse(&cert, (struct der){ w.chain->root, w.chain->root_len });
+	CHECK(cert_name_hash(cert.subject, &hash));
+	snprintf(hashed, sizeof(hashed), "%s/%08x.0", w.chain->dir, hash);
+	CHECK_EQ(symlink(w.chain->roots, hashed), 0);
+	stream_close(connect_to(&w, "test.example"));
+	unlink(hashed);
+	/* Nothing at all is there. */
+	unlink(w.chain->roots);
+	tls_client_free(w.client);
+	w.client = tls_client_new(rt, &(struct trust_options){ .dir = dirs });
+	CHECK_EQ(try_connect(&w, echo, "test.example", &s), -EKEYREJECTED);
+	CHECK_EQ(w.error.fault, TLS_NO_ROOTS);
+	tls_error_text(&w.error, text, sizeof(text));
+	CHECK(strstr(text, "looked for /nonexistent:") != NULL);
 	world_close(&w);
 	return 0;
 }
@@ -186,6 +248,7 @@ static void silent(struct rt *rt, void *arg)
 
 struct attempt {
 	struct world *world;
+	task_fn fn; /* the other side */
 	int err;
 };
 
@@ -195,8 +258,20 @@ static void attempt(struct rt *rt, void *arg)
 	struct stream *s = NULL;
 
 	(void)rt;
-	a->err = try_connect(a->world, silent, "test.example", &s);
-	CHECK(s == NULL);
+	a->err = try_connect(a->world, a->fn, "test.example", &s);
+	CHECK((s == NULL) == (a->err != 0));
+	if (s)
+		stream_close(s);
+}
+
+/* Until a handshake stands in line for a slot. */
+static void wait_for_one(struct rt *rt, const struct slots *slots)
+{
+	struct deadline limit = patience(rt);
+
+	while (slots->waiting == 0 && deadline_left_ns(rt, limit) > 0)
+		task_sleep(rt, deadline_in_ms(rt, 1));
+	CHECK_EQ(slots->waiting, 1);
 }
 
 static int given_up(struct rt *rt, void *arg)
@@ -211,13 +286,148 @@ static int given_up(struct rt *rt, void *arg)
 			     443, deadline_in_ms(rt, 20), &s, &w.error),
 		 -ETIMEDOUT);
 	CHECK_EQ(w.error.fault, TLS_TIMEOUT);
-	struct attempt a = { .world = &w };
+	struct attempt a = { .world = &w, .fn = silent };
 	scope_open(rt, &scope, DEADLINE_NEVER);
 	task_spawn(&scope, "attempt", TASK_STACK_NORMAL, attempt, &a);
 	task_sleep(rt, deadline_in_ms(rt, 10));
 	scope_close(&scope);
 	CHECK_EQ(a.err, -ECANCELED);
 	world_close(&w);
+	return 0;
+}
+
+/* Files of roots that take for ever. */
+static int slow_roots(struct rt *rt, void *arg)
+{
+	struct world w;
+	struct stream *s = NULL;
+	char text[1024];
+
+	(void)arg;
+	world_open(rt, &w, &(struct chain_wish){ 0 });
+	unlink(w.chain->roots);
+	CHECK_EQ(mkfifo(w.chain->roots, 0600), 0);
+	CHECK_EQ(tls_connect(w.client, lower_open(&w, echo), "test.example",
+			     443, deadline_in_ms(rt, 1000), &s, &w.error),
+		 -ETIMEDOUT);
+	CHECK_EQ(w.error.fault, TLS_BAD_ROOTS);
+	tls_error_text(&w.error, text, sizeof(text));
+	CHECK(strstr(text, w.chain->roots) && strstr(text, "cannot be read"));
+	/* Given up meanwhile: nothing is wrong with them. */
+	struct attempt a = { .world = &w, .fn = echo };
+	struct scope scope;
+	scope_open(rt, &scope, DEADLINE_NEVER);
+	task_spawn(&scope, "attempt", TASK_STACK_NORMAL, attempt, &a);
+	CHECK(until(rt, &w.counted.exchanges, 1));
+	task_sleep(rt, deadline_in_ms(rt, 50));
+	scope_close(&scope);
+	CHECK_EQ(a.err, -ECANCELED);
+	CHECK_EQ(w.error.fault, TLS_OK);
+	world_close(&w);
+	return 0;
+}
+
+/* While all slots are taken: who waits too long says why, who is cancelled
+ * goes, and once one is free it goes on. */
+static int busy(struct rt *rt, void *arg)
+{
+	struct world w;
+	struct stream *s = NULL;
+	struct scope scope;
+	char text[1024];
+
+	(void)arg;
+	world_open(rt, &w, &(struct chain_wish){ 0 });
+	struct slots *slots = tls_client_slots(w.client);
+	for (int i = 0; i < TLS_HANDSHAKES_MAX; i++)
+		CHECK_EQ(slots_take(slots, DEADLINE_NOW), 0);
+	CHECK_EQ(tls_connect(w.client, lower_open(&w, echo), "test.example",
+			     443, deadline_in_ms(rt, 1000), &s, &w.error),
+		 -ETIMEDOUT);
+	CHECK_EQ(w.error.fault, TLS_BUSY);
+	tls_error_text(&w.error, text, sizeof(text));
+	CHECK(strstr(text, "test.example") && strstr(text, "busy"));
+	CHECK_EQ(slots->waiting, 0);
+
+	struct attempt a = { .world = &w, .fn = echo };
+	scope_open(rt, &scope, DEADLINE_NEVER);
+	task_spawn(&scope, "attempt", TASK_STACK_NORMAL, attempt, &a);
+	wait_for_one(rt, slots);
+	scope_close(&scope);
+	CHECK_EQ(a.err, -ECANCELED);
+	CHECK_EQ(slots->waiting, 0);
+
+	a.err = 1;
+	scope_open(rt, &scope, DEADLINE_NEVER);
+	task_spawn(&scope, "attempt", TASK_STACK_NORMAL, attempt, &a);
+	wait_for_one(rt, slots);
+	slots_give(slots);
+	scope_join(&scope);
+	CHECK_EQ(a.err, 0);
+	for (int i = 1; i < TLS_HANDSHAKES_MAX; i++)
+		slots_give(slots);
+	world_close(&w);
+	return 0;
+}
+
+static uint64_t may_answer;
+
+static void echo_later(struct rt *rt, void *arg)
+{
+	CHECK(until(rt, &may_answer, 1));
+	echo(rt, arg);
+}
+
+/* It has no slot while it waits for the server, so the answer finds it in
+ * line again. */
+static int busy_again(struct rt *rt, void *arg)
+{
+	struct world w;
+	struct attempt a = { .world = &w, .fn = echo_later, .err = 1 };
+	struct scope scope;
+
+	(void)arg;
+	world_open(rt, &w, &(struct chain_wish){ 0 });
+	struct slots *slots = tls_client_slots(w.client);
+	scope_open(rt, &scope, DEADLINE_NEVER);
+	may_answer = 0;
+	task_spawn(&scope, "attempt", TASK_STACK_NORMAL, attempt, &a);
+	CHECK(until(rt, &w.counted.exchanges, 1));
+	for (int i = 0; i < TLS_HANDSHAKES_MAX; i++)
+		CHECK_EQ(slots_take(slots, DEADLINE_NOW), 0);
+	may_answer = 1;
+	wait_for_one(rt, slots);
+	for (int i = 0; i < TLS_HANDSHAKES_MAX; i++)
+		slots_give(slots);
+	scope_join(&scope);
+	CHECK_EQ(a.err, 0);
+	world_close(&w);
+	return 0;
+}
+
+/* Cancelled at every step, it gives all back. */
+static int cancelled_anywhere(struct rt *rt, void *arg)
+{
+	struct attempt a = { .fn = echo };
+	int cancelled = 0;
+
+	(void)arg;
+	for (int turns = 1; turns <= 60; turns++) {
+		struct scope scope;
+		struct world w;
+		world_open(rt, &w, &(struct chain_wish){ 0 });
+		a.world = &w;
+		scope_open(rt, &scope, DEADLINE_NEVER);
+		task_spawn(&scope, "attempt", TASK_STACK_NORMAL, attempt, &a);
+		for (int i = 0; i < turns; i++)
+			task_yield(rt);
+		scope_close(&scope);
+		CHECK(a.err == 0 || a.err == -ECANCELED);
+		CHECK(w.error.fault == TLS_OK);
+		cancelled += a.err != 0;
+		world_close(&w);
+	}
+	CHECK(cancelled > 5);
 	return 0;
 }
 
@@ -311,8 +521,13 @@ static int ends(struct rt *rt, void *arg)
 
 WORLD_TEST(bad_certificates)
 WORLD_TEST(no_roots)
+WORLD_TEST(unhashed_roots)
 WORLD_TEST(strangers)
 WORLD_TEST(given_up)
+WORLD_TEST(slow_roots)
+WORLD_TEST(busy)
+WORLD_TEST(busy_again)
+WORLD_TEST(cancelled_anywhere)
 WORLD_TEST(ends)
 
 int main(void)
@@ -320,8 +535,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad_certificates),
 		cmocka_unit_test(test_no_roots),
+		cmocka_unit_test(test_unhashed_roots),
 		cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_given_up),
+		cmocka_unit_test(test_slow_roots),
+		cmocka_unit_test(test_busy),
+		cmocka_unit_test(test_busy_again),
+		cmocka_unit_test(test_cancelled_anywhere),
 		cmocka_unit_test(test_ends),
 	};
 

@@ -25,12 +25,17 @@ static int workspace_body(struct rt *rt, void *arg)
 		  "- Al (ID: a, status: online, role: coder)\n"
 		  "- B (ID: b, status: offline)");
 	RULES(&fake, { "GET /registry/" OWN_ID "/peers", 200, "[]", 0, 0 });
-	want(&fake, "list_peers", "{}", false,
-	     "No peers available (this workspace may be isolated)");
+	want_part(&fake, "list_peers", "{}", false,
+		  "No peers available (this workspace may be isolated: ");
 	/* A failure is not an empty list. */
 	RULES(&fake, { "GET /registry/" OWN_ID "/peers", 500, "{}", 0, 0 });
 	want_part(&fake, "list_peers", "{}", true,
-		  "Error: could not list peers: ");
+		  "No peers found. [11111111] the platform failed: ");
+	RULES(&fake, { "GET /registry/" OWN_ID "/peers", 200, "{}", 0, 0 });
+	want_part(&fake, "list_peers", "{}", true,
+		  "the platform's answer is not a list");
+	RULES(&fake, { "GET /registry/" OWN_ID "/peers", 200, "<p>", 0, 0 });
+	want_part(&fake, "list_peers", "{}", true, "is not JSON");
 
 	RULES(&fake, { "GET /workspaces/" OWN_ID, 200,
 		       "{'id':'" OWN_ID "','tier':2}", 0, 0 });
@@ -39,6 +44,17 @@ static int workspace_body(struct rt *rt, void *arg)
 	RULES(&fake, { "GET /workspaces/", 404, "{}", 0, 0 });
 	want(&fake, "get_workspace_info", "{}", true,
 	     "{\n  \"error\": \"not found\"\n}");
+	RULES(&fake, { "GET /workspaces/", 410,
+		       "{'id':'" OWN_ID "','removed_at':'2026-01-01','hint':"
+		       "'h'}",
+		       0, 0 });
+	want(&fake, "get_workspace_info", "{}", true,
+	     "{\n  \"error\": \"removed\",\n  \"id\": \"" OWN_ID
+	     "\",\n  \"removed_at\": \"2026-01-01\",\n  \"hint\": "
+	     "\"h\"\n}");
+	RULES(&fake, { "GET /workspaces/", 402, "{}", 0, 0 });
+	want_part(&fake, "get_workspace_info", "{}", true,
+		  "(the budget of the workspace is used up");
 	fake_close(&fake);
 
 	/* Nobody is there. */
@@ -281,9 +297,9 @@ static int inbox_body(struct rt *rt, void *arg)
 	want(&fake, "wait_for_message", "{}", false, MESSAGE("b", "second"));
 
 	/* A host could not take this whole, nor all of it at once. */
-	large = malloc(3000001);
-	memset(large, 'l', 3000000);
-	large[3000000] = '\0';
+	large = malloc(9000001);
+	memset(large, 'l', 9000000);
+	large[9000000] = '\0';
 	host_put(&fake.host, "c", large);
 	want_part(&fake, "inbox_peek", "{'limit':5}", false,
 		  "[" MESSAGE("b", "second") "]");

@@ -43,22 +43,43 @@ static int delegate_body(struct rt *rt, void *arg)
 		0, 0 });
 	want(&fake, "delegate_task", TO_PEER, false, "art");
 
-	/* A poll-mode peer has the task queued: no failure. */
-	RULES(&fake, KNOWN,
-	      { A2A, 200,
-		"{'status':'queued','delivery_mode':'poll','method':"
-		"'message/send'}",
-		0, 0 });
-	want_part(&fake, "delegate_task", TO_PEER, false,
-		  "Task queued for Bob, a poll-mode peer");
 	RULES(&fake, KNOWN,
 	      { A2A, 202, "{'queued':true,'queue_id':'q','queue_depth':1}", 0,
 		0 });
 	want_part(&fake, "delegate_task", TO_PEER, false,
 		  "Task queued for Bob, which is busy");
 
+	/* The id as a model may write it; a name that is not known. */
+	RULES(&fake, { DISCOVER, 200, "{}", 0, 0 },
+	      { A2A, 200, "{'result':{'parts':[{'kind':'text','text':'x'}]}}",
+		0, 0 });
+	want(&fake, "delegate_task",
+	     "{'workspace_id':' " PEER " ','task':'do it'}", false, "x");
+	CHECK_EQ(seen(&fake, "Delegating to Bob"), 1); /* was seen before */
+
 	want(&fake, "delegate_task", "{'task':'x'}", true,
 	     "Error: workspace_id and task are required");
+	/* Nobody can delegate to himself. */
+	RULES(&fake, KNOWN);
+	want_part(&fake, "delegate_task",
+		  "{'workspace_id':' " OWN_ID "','task':'x'}", true,
+		  "Error: cannot delegate_task to your own workspace: it would "
+		  "wait for itself. ");
+	want_part(&fake, "delegate_task_async",
+		  "{'workspace_id':'" OWN_ID "','task':'x'}", true,
+		  "Error: cannot delegate_task_async to your own workspace: ");
+	want_part(&fake, "delegate_task",
+		  "{'workspace_id':'" PEER "','task':'x',"
+		  "'source_workspace_id':'" PEER "'}",
+		  true,
+		  "Error: source_workspace_id " PEER " is not one of the "
+		  "workspaces of this process: it can be " OWN_ID ", or left "
+		  "out.");
+	want_part(&fake, "delegate_task",
+		  "{'workspace_id':'" PEER "','task':'x',"
+		  "'source_workspace_id':[]}",
+		  true, "Error: source_workspace_id must be a string");
+	CHECK_EQ(fake.seen_len, 0);
 	want(&fake, "delegate_task", "{'workspace_id':'" PEER "','task':null}",
 	     true, "Error: workspace_id and task are required");
 	want(&fake, "delegate_task", "{'workspace_id':7,'task':'x'}", true,
@@ -66,6 +87,10 @@ static int delegate_body(struct rt *rt, void *arg)
 	RULES(&fake, { DISCOVER, 404, "{'error':'x'}", 0, 0 });
 	want_part(&fake, "delegate_task", TO_PEER, true,
 		  "Error: workspace " PEER " not found or not accessible. ");
+	RULES(&fake, { DISCOVER, 410, "{'error':'x'}", 0, 0 });
+	want_part(&fake, "delegate_task", TO_PEER, true,
+		  "(the workspace has been removed from the platform and will "
+		  "not come back)");
 	/* An id that would leave its place in the path goes nowhere. */
 	RULES(&fake, KNOWN);
 	want_part(&fake, "delegate_task",
@@ -96,7 +121,13 @@ static int delegate_fails_body(struct rt *rt, void *arg)
 		  "burnt'}]}}",
 		  "burnt" },
 		{ 503, "{'busy':true,'retry_after':3}", "503" },
-		{ 403, "{'error':'not allowed'}", "403" },
+		{ 503, "{'busy':true,'retry_after':3}", "try again in 3 s" },
+		{ 503, "{'error':'down'}", "503" },
+		{ 502, "bad gateway", "may have received" },
+		{ 403, "{'error':'not allowed'}", "does not allow" },
+		{ 402, "{'error':'no'}", "budget of the workspace is used up" },
+		{ 409, "{'error':'no'}", "the state of the workspace" },
+		{ 410, "{'error':'no'}", "has been removed" },
 		{ 200, "<html>", "DELEGATION FAILED" },
 	};
 	struct fake fake;
@@ -117,6 +148,56 @@ static int delegate_fails_body(struct rt *rt, void *arg)
 	}
 	fake_close(&fake);
 	return 0;
+}
+
+/* F-26, F-28: what is tried again is the same message; and whose words an
+ * answer is. */
+static int retry_body(struct rt *rt, void *arg)
+{
+	struct tool_call call;
+	struct fake fake;
+	char *ids[2];
+
+	(void)arg;
+	fake_open(&fake, rt);
+	fake.retry_after = "0";
+	RULES(&fake, KNOWN, { A2A, 503, "{'restarting':true}", 1, 0 },
+	      { A2A, 200, "{'result':{'parts':[{'kind':'text','text':'up'}]}}",
+		0, 0 });
+	call = fake_run(&fake, "delegate_task", TO_PEER);
+	CHECK(call.text && strcmp(call.text, "up") == 0);
+	CHECK(call.untrusted);
+	CHECK(!call.structured);
+	fake_done(&call);
+	CHECK_EQ(seen(&fake, A2A), 2);
+	ids[0] = strstr(fake.seen, "\"messageId\":\"");
+	ids[1] = ids[0] ? strstr(ids[0] + 1, "\"messageId\":\"") : NULL;
+	CHECK(ids[1] && memcmp(ids[0], ids[1], 50) == 0);
+
+	/* Not when there is no time for it. */
+	fake.retry_after = "3";
+	fake.config.delegation_budget_s = 2;
+	RULES(&fake, KNOWN,
+	      { A2A, 503, "{'restarting':true,'retry_after':3}", 0, 0 });
+	want_part(&fake, "delegate_task", TO_PEER, true,
+		  "the peer is restarting; try again in 3 s");
+	CHECK_EQ(seen(&fake, A2A), 1);
+	/* The words of the platform are not those of a peer. */
+	call = fake_run(&fake, "delegate_task", TO_PEER);
+	CHECK(call.is_error && !call.untrusted);
+	fake_done(&call);
+	RULES(&fake, KNOWN, { A2A, 200, "{'error':{'message':'me'}}", 0, 0 });
+	call = fake_run(&fake, "delegate_task", TO_PEER);
+	CHECK(call.is_error && call.untrusted);
+	fake_done(&call);
+	fake_close(&fake);
+	return 0;
+}
+
+static void f26_a_retry_is_the_same_message(void **state)
+{
+	(void)state;
+	in_runtime(retry_body, NULL);
 }
 
 static void delegation_fails(void **state)
@@ -217,8 +298,16 @@ static int async_body(struct rt *rt, void *arg)
 	CHECK_EQ(seen(&fake, DELEGATE), 2);
 
 	RULES(&fake, { DELEGATE, 403, "{'error':'no'}", 0, 0 });
-	want(&fake, "delegate_task_async", TO_PEER, true,
-	     "Error: delegation failed with status 403: {\"error\":\"no\"}");
+	want_part(&fake, "delegate_task_async", TO_PEER, true,
+		  "Error: delegation failed with status 403: "
+		  "{\"error\":\"no\"} (the platform does not allow");
+	/* The key makes a repetition harmless. */
+	fake.retry_after = "0";
+	RULES(&fake, { DELEGATE, 503, "{}", 1, 0 },
+	      { DELEGATE, 202, "{'delegation_id':'d3'}", 0, 0 });
+	want_part(&fake, "delegate_task_async", TO_PEER, false,
+		  "\"delegation_id\": \"d3\"");
+	CHECK_EQ(seen(&fake, DELEGATE), 2);
 	RULES(&fake, { DELEGATE, 202, "[]", 0, 0 });
 	want_part(&fake, "delegate_task_async", TO_PEER, true,
 		  "Error: delegation failed \xE2\x80\x94 ");
@@ -236,6 +325,7 @@ static void delegate_task_async(void **state)
 
 static int status_body(struct rt *rt, void *arg)
 {
+	struct tool_call call;
 	struct fake fake;
 
 	(void)arg;
@@ -245,22 +335,38 @@ static int status_body(struct rt *rt, void *arg)
 		       "[{'delegation_id':'d1','status':'dispatched'},"
 		       "{'delegation_id':'d1','status':'completed',"
 		       "'response_preview':'42'},"
-		       "{'delegation_id':'d2','status':'queued'}]",
+		       "{'delegation_id':'d2','status':'queued','summary':"
+		       "null},{'delegation_id':'d4','status':'failed',"
+		       "'error_detail':'e'}]",
 		       0, 0 });
 	want(&fake, "check_task_status", "{'workspace_id':7,'task_id':'d1'}",
 	     false,
 	     "{\"delegation_id\": \"d1\", \"status\": \"completed\", "
-	     "\"response_preview\": \"42\"}");
+	     "\"response_preview\": \"42\", \"summary\": \"\"}");
 	want(&fake, "check_task_status", "{'task_id':'d2'}", false,
-	     "{\"delegation_id\": \"d2\", \"status\": \"queued\"}");
+	     "{\"delegation_id\": \"d2\", \"status\": \"queued\", "
+	     "\"summary\": null, \"response_preview\": null}");
+	want(&fake, "check_task_status", "{'task_id':'d4'}", false,
+	     "{\"delegation_id\": \"d4\", \"status\": \"failed\", "
+	     "\"error_detail\": \"e\", \"summary\": \"\", "
+	     "\"response_preview\": null, \"error\": \"e\"}");
+	call = fake_run(&fake, "check_task_status", "{'task_id':'d1'}");
+	CHECK(call.untrusted);
+	CHECK(json_is_true(json_object_get(call.structured, "untrusted")));
+	CHECK(strcmp(text_at(call.structured, "response_preview"), "42") == 0);
+	fake_done(&call);
 	want(&fake, "check_task_status", "{'task_id':'d3'}", false,
 	     "{\"status\": \"not_found\", \"delegation_id\": \"d3\"}");
 	want_part(&fake, "check_task_status", "{'task_id':''}", false,
-		  "\"count\": 3}");
-	want_part(&fake, "check_task_status", "{}", false, "\"count\": 3}");
+		  "\"count\": 4}");
+	want_part(&fake, "check_task_status", "{}", false, "\"count\": 4}");
 	RULES(&fake, { DELEGATIONS, 500, "{}", 0, 0 });
 	want(&fake, "check_task_status", "{'task_id':'d1'}", true,
 	     "Error: failed to check delegations (500)");
+	RULES(&fake, { DELEGATIONS, 401, "{}", 0, 0 });
+	want_part(&fake, "check_task_status", "{'task_id':'d1'}", true,
+		  "Error: failed to check delegations (401) (the platform does "
+		  "not accept this workspace's token)");
 	RULES(&fake, { DELEGATIONS, 200, "{}", 0, 0 });
 	want_part(&fake, "check_task_status", "{'task_id':'d1'}", true,
 		  "Error checking delegations: ");
@@ -279,6 +385,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(delegate_task),
 		cmocka_unit_test(delegation_fails),
+		cmocka_unit_test(f26_a_retry_is_the_same_message),
 		cmocka_unit_test(lost_answer_is_not_repeated),
 		cmocka_unit_test(delegate_task_async),
 		cmocka_unit_test(check_task_status),

@@ -12,23 +12,69 @@
 #include "proto/mcp.h"
 #include "proto/tools.h"
 
+/* The order is that of the original program. */
 static const struct {
 	const char *name;
 	const char *required[2];
-	const char *optional[1];
+	const char *optional[3];
 	bool read_only;
+	bool structured; /* what it answers is an object */
 } expected[] = {
-	{ "delegate_task", { "workspace_id", "task" }, { NULL }, false },
-	{ "delegate_task_async", { "workspace_id", "task" }, { NULL }, false },
-	{ "check_task_status", { "workspace_id", "task_id" }, { NULL }, true },
-	{ "list_peers", { NULL }, { NULL }, true },
-	{ "get_workspace_info", { NULL }, { NULL }, true },
-	{ "send_message_to_user", { "message" }, { "attachments" }, false },
-	{ "wait_for_message", { NULL }, { "timeout_secs" }, true },
-	{ "inbox_peek", { NULL }, { "limit" }, true },
-	{ "inbox_pop", { "activity_id" }, { NULL }, false },
-	{ "commit_memory", { "content" }, { "scope" }, false },
-	{ "recall_memory", { NULL }, { "query" }, true },
+	{ "delegate_task",
+	  { "workspace_id", "task" },
+	  { "source_workspace_id" },
+	  false,
+	  false },
+	{ "delegate_task_async",
+	  { "workspace_id", "task" },
+	  { "source_workspace_id" },
+	  false,
+	  true },
+	{ "check_task_status",
+	  { "workspace_id", "task_id" },
+	  { "source_workspace_id" },
+	  true,
+	  true },
+	{ "list_peers", { NULL }, { "source_workspace_id" }, true, true },
+	{ "get_workspace_info",
+	  { NULL },
+	  { "source_workspace_id" },
+	  true,
+	  true },
+	{ "get_runtime_identity", { NULL }, { NULL }, true, true },
+	{ "update_agent_card",
+	  { "card" },
+	  { "source_workspace_id" },
+	  false,
+	  true },
+	{ "broadcast_message",
+	  { "message" },
+	  { "workspace_id" },
+	  false,
+	  false },
+	{ "send_message_to_user",
+	  { "message" },
+	  { "attachments", "workspace_id" },
+	  false,
+	  false },
+	{ "wait_for_message", { NULL }, { "timeout_secs" }, true, true },
+	{ "inbox_peek", { NULL }, { "limit" }, true, true },
+	{ "inbox_pop", { "activity_id" }, { NULL }, false, true },
+	{ "chat_history",
+	  { "peer_id" },
+	  { "limit", "before_ts", "source_workspace_id" },
+	  true,
+	  true },
+	{ "commit_memory",
+	  { "content" },
+	  { "scope", "source_workspace_id" },
+	  false,
+	  true },
+	{ "recall_memory",
+	  { NULL },
+	  { "query", "scope", "source_workspace_id" },
+	  true,
+	  false },
 };
 
 #define COUNT (sizeof(expected) / sizeof(*expected))
@@ -73,6 +119,25 @@ static const struct tools_param *find_param(const struct tools_entry *entry,
 	return NULL;
 }
 
+static size_t known_count(const char *const *names, size_t max)
+{
+	size_t count = 0;
+
+	while (count < max && names[count])
+		count++;
+	return count;
+}
+
+/* A parameter of a tool, both of which there are. */
+static const struct tools_param *param_of(const char *tool_name,
+					  const char *name)
+{
+	int index = tools_find(tool_name);
+
+	assert_true(index >= 0);
+	return find_param(&tools_table[index], name);
+}
+
 static void table(void **state)
 {
 	(void)state;
@@ -83,23 +148,77 @@ static void table(void **state)
 		print_message("%s\n", expected[i].name);
 		assert_string_equal(entry->name, expected[i].name);
 		assert_int_equal(entry->read_only, expected[i].read_only);
+		assert_int_equal(entry->structured, expected[i].structured);
 		assert_int_equal(tools_find(expected[i].name), i);
 		for (size_t k = 0; k < 2 && expected[i].required[k]; k++)
 			assert_true(find_param(entry, expected[i].required[k])
 					    ->required);
-		if (expected[i].optional[0])
-			assert_false(find_param(entry, expected[i].optional[0])
+		for (size_t k = 0; k < 3 && expected[i].optional[k]; k++)
+			assert_false(find_param(entry, expected[i].optional[k])
 					     ->required);
+		assert_int_equal(entry->param_count,
+				 known_count(expected[i].required, 2) +
+					 known_count(expected[i].optional, 3));
 	}
 	assert_int_equal(tools_find("nothing"), -1);
 	assert_int_equal(tools_find(""), -1);
 	assert_int_equal(tools_find(NULL), -1);
-	assert_int_equal(find_param(&tools_table[6], "timeout_secs")->type,
+	assert_int_equal(param_of("wait_for_message", "timeout_secs")->type,
 			 TOOLS_NUMBER);
-	assert_int_equal(find_param(&tools_table[7], "limit")->type,
-			 TOOLS_INTEGER);
-	assert_int_equal(find_param(&tools_table[5], "attachments")->type,
+	assert_int_equal(param_of("inbox_peek", "limit")->type, TOOLS_INTEGER);
+	assert_int_equal(param_of("send_message_to_user", "attachments")->type,
 			 TOOLS_ARRAY);
+	assert_int_equal(param_of("update_agent_card", "card")->type,
+			 TOOLS_OBJECT);
+}
+
+/* Whether "type" of a schema, a word or a list of words, has this one. */
+static bool has_type(const json_t *schema, const char *word)
+{
+	const json_t *type = json_object_get(schema, "type"), *entry;
+	size_t i;
+
+	if (json_is_string(type))
+		return strcmp(json_string_value(type), word) == 0;
+	json_array_foreach(type, i, entry) if (strcmp(json_string_value(entry),
+						      word) == 0) return true;
+	return false;
+}
+
+/* Schemas of what is answered are closed to nothing, since the platform may
+ * add members; and every property has a type that hosts know. */
+static void assert_open(json_t *schema)
+{
+	static const char *const words[] = { "string",	"number", "integer",
+					     "boolean", "array",  "object",
+					     "null" };
+	const char *name;
+	json_t *property;
+	size_t known = 0;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		known += has_type(schema, words[i]);
+	assert_true(known > 0);
+	assert_null(json_object_get(schema, "additionalProperties"));
+	json_object_foreach(json_object_get(schema, "properties"), name,
+			    property) assert_open(property);
+	if (json_object_get(schema, "items"))
+		assert_open(json_object_get(schema, "items"));
+}
+
+static void output_schemas(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT; i++) {
+		json_t *schema = json_object_get(tool(i), "outputSchema");
+
+		assert_int_equal(schema != NULL, expected[i].structured);
+		if (!schema)
+			continue;
+		print_message("%s\n", expected[i].name);
+		assert_string_equal(json_get_text(schema, "type"), "object");
+		assert_open(schema);
+	}
 }
 
 static void text_agrees_with_table(void **state)
@@ -116,9 +235,15 @@ static void text_agrees_with_table(void **state)
 		assert_string_equal(json_get_text(tool(i), "name"),
 				    expected[i].name);
 		assert_non_null(json_get_text(tool(i), "title"));
-		assert_null(json_object_get(tool(i), "outputSchema"));
 		assert_int_equal(json_get_true(hints, "readOnlyHint"),
 				 expected[i].read_only);
+		/* The others have defaults that are bad for most of ours. */
+		assert_true(json_is_boolean(
+			json_object_get(hints, "destructiveHint")));
+		assert_true(json_is_boolean(
+			json_object_get(hints, "idempotentHint")));
+		assert_true(json_is_boolean(
+			json_object_get(hints, "openWorldHint")));
 		assert_string_equal(json_get_text(schema, "type"), "object");
 		assert_int_equal(
 			json_object_size(json_object_get(schema, "properties")),
@@ -153,7 +278,8 @@ static void files_are_explained(void **state)
 					      "25 MB",	     "URL",
 					      "base64",	     "path",
 					      "SaaS" };
-	const char *text = json_get_text(tool(5), "description");
+	int index = tools_find("send_message_to_user");
+	const char *text = json_get_text(tool((size_t)index), "description");
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
@@ -166,6 +292,7 @@ int main(void)
 		cmocka_unit_test(text_is_a_line),
 		cmocka_unit_test(table),
 		cmocka_unit_test(text_agrees_with_table),
+		cmocka_unit_test(output_schemas),
 		cmocka_unit_test(hosts_can_read_it),
 		cmocka_unit_test(files_are_explained),
 	};

@@ -313,6 +313,58 @@ static int directory(struct rt *rt, void *arg)
 	return 0;
 }
 
+/* What is said of directories, by the names in them. */
+static int checked_dirs(struct rt *rt, void *arg)
+{
+	static const struct {
+		const char *name;
+		enum trust_dirs alone, with_file;
+	} cases[] = {
+		{ NULL, TRUST_DIRS_EMPTY, TRUST_DIRS_FINE },
+		{ "notes.txt", TRUST_DIRS_EMPTY, TRUST_DIRS_FINE },
+		{ "root.pem", TRUST_DIRS_UNHASHED, TRUST_DIRS_UNHASHED },
+		{ "Root.CRT", TRUST_DIRS_UNHASHED, TRUST_DIRS_UNHASHED },
+		{ "1234567.0", TRUST_DIRS_EMPTY, TRUST_DIRS_FINE },
+		{ "1234567g.0", TRUST_DIRS_EMPTY, TRUST_DIRS_FINE },
+		{ "12345678.", TRUST_DIRS_EMPTY, TRUST_DIRS_FINE },
+		{ "12345678.r0", TRUST_DIRS_EMPTY, TRUST_DIRS_FINE },
+		{ "12345678", TRUST_DIRS_EMPTY, TRUST_DIRS_FINE },
+		{ "1234abcd.0", TRUST_DIRS_FINE, TRUST_DIRS_FINE },
+		{ "1234ABCD.15", TRUST_DIRS_FINE, TRUST_DIRS_FINE },
+	};
+	char dir[] = "/tmp/test_trust.XXXXXX", path[64], list[64], said[64];
+	struct trust *trusts[2];
+
+	(void)arg;
+	CHECK(mkdtemp(dir) != NULL);
+	snprintf(list, sizeof(list), ":/nonexistent:%s", dir);
+	trusts[0] = trust_new(rt, &(struct trust_options){ .dir = list });
+	trusts[1] = trust_new(
+		rt, &(struct trust_options){ .dir = list, .file = "x" });
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir,
+			 cases[i].name ? cases[i].name : "");
+		if (cases[i].name)
+			write_text(path, "x", 1);
+		for (int file = 0; file < 2; file++) {
+			enum trust_dirs want = file ? cases[i].with_file
+						    : cases[i].alone;
+			*said = '\0';
+			CHECK_EQ(trust_check_dirs(trusts[file], said,
+						  sizeof(said), patience(rt)),
+				 want);
+			CHECK((want == TRUST_DIRS_UNHASHED) ==
+			      (strcmp(said, dir) == 0));
+		}
+		if (cases[i].name)
+			unlink(path);
+	}
+	trust_free(trusts[0]);
+	trust_free(trusts[1]);
+	CHECK_EQ(rmdir(dir), 0);
+	return 0;
+}
+
 struct seeker {
 	struct trust *trust;
 	struct chain *chain;
@@ -464,6 +516,7 @@ TEST(finds)
 TEST(broken_bundle)
 TEST(no_bundle)
 TEST(directory)
+TEST(checked_dirs)
 TEST(together)
 TEST(system_bundle)
 
@@ -478,6 +531,7 @@ int main(void)
 		cmocka_unit_test(test_broken_bundle),
 		cmocka_unit_test(test_no_bundle),
 		cmocka_unit_test(test_directory),
+		cmocka_unit_test(test_checked_dirs),
 		cmocka_unit_test(test_together),
 		cmocka_unit_test(test_system_bundle),
 	};

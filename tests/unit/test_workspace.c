@@ -450,6 +450,37 @@ static int escalation(struct rt *rt, void *arg)
 	return 0;
 }
 
+/* The same failure is said once a minute; another one at once, also when only
+ * its mark tells them apart. */
+static int repetition(struct rt *rt, void *arg)
+{
+	struct workspace_failures failures = { 0 };
+	char one[] = "the certificate expired at one; it is two now";
+	char same[] = "the certificate expired at one; it is three now";
+	char other[] = "the certificate is for another host";
+	struct platform_reply reply = { .err = -EKEYREJECTED, .mark = 1 };
+	struct work k;
+
+	(void)arg;
+	work_open(&k, rt);
+	reply.detail = one;
+	workspace_failed(&failures, &k.deps, "it", &reply);
+	reply.detail = same;
+	workspace_failed(&failures, &k.deps, "it", &reply);
+	CHECK_EQ(world_logged(&k.w, "it failed"), 1);
+	CHECK_EQ(world_logged(&k.w, "it is two now"), 1);
+	reply.detail = other;
+	reply.mark = 2;
+	for (int i = 0; i < 3; i++)
+		workspace_failed(&failures, &k.deps, "it", &reply);
+	CHECK_EQ(world_logged(&k.w, "it failed"), 2);
+	CHECK_EQ(world_logged(&k.w, "it failed (3 in a row): the certificate "
+				    "is for another host"),
+		 1);
+	work_close(&k);
+	return 0;
+}
+
 static void cadence(void **state)
 {
 	(void)state;
@@ -494,6 +525,7 @@ TEST(secret)
 TEST(secret_known_from_before)
 TEST(f14_registration_reply_is_used)
 TEST(escalation)
+TEST(repetition)
 
 int main(void)
 {
@@ -509,6 +541,7 @@ int main(void)
 		cmocka_unit_test(test_secret_known_from_before),
 		cmocka_unit_test(test_f14_registration_reply_is_used),
 		cmocka_unit_test(test_escalation),
+		cmocka_unit_test(test_repetition),
 		cmocka_unit_test(cadence),
 		cmocka_unit_test(backoff),
 	};

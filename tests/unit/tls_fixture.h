@@ -24,6 +24,7 @@ struct chain_wish {
 	int64_t root_to;	  /* of the root */
 	bool self_signed;	  /* the leaf by itself */
 	bool other_root;	  /* the file has another root of that name */
+	bool strange_root;	  /* the file has a root of another name */
 	bool no_intermediate;	  /* it is not sent */
 	bool with_root;		  /* the root is sent too */
 	bool shuffled;		  /* the intermediate comes last */
@@ -134,6 +135,10 @@ static inline struct chain *chain_new(struct rt *rt, const struct chain_wish *w)
 	snprintf(c->dir, sizeof(c->dir), "/tmp/test_tls.XXXXXX");
 	CHECK(mkdtemp(c->dir) != NULL);
 	snprintf(c->roots, sizeof(c->roots), "%s/roots.pem", c->dir);
+	root.subject = "Strange Root";
+	if (w->strange_root)
+		c->root_len =
+			made(selfsign_make(rt, &root, c->root, SELFSIGN_MAX));
 	if (w->trust_leaf)
 		write_pem(c->roots, c->leaf, c->leaf_len);
 	else

@@ -9,6 +9,7 @@
 
 #include "net/tls.h"
 #include "net/tls_server.h"
+#include "runtime/slots.h"
 #include "tests/unit/tls_fixture.h"
 
 /* Counts what a stream is asked for. */
@@ -108,6 +109,8 @@ static inline void world_open(struct rt *rt, struct world *w,
 static inline void world_close(struct world *w)
 {
 	scope_close(&w->scope);
+	/* However its handshakes ended, none has kept a slot. */
+	CHECK_EQ(tls_client_slots(w->client)->free, TLS_HANDSHAKES_MAX);
 	tls_client_free(w->client);
 	tls_server_free(w->server);
 	chain_free(w->chain);

@@ -8,12 +8,18 @@
  *	want(&fake, "list_peers", "{}", false, "the whole answer");
  *	CHECK_EQ(seen(&fake, "GET /x"), 1);
  *	fake_close(&fake);
+ *
+ * What was asked is kept as "METHOD target [token]", a line, and the body.
+ * Several fakes are several platforms: fake_join makes one fleet of them.
  */
 #ifndef TESTS_UNIT_TOOLS_FIXTURE_H
 #define TESTS_UNIT_TOOLS_FIXTURE_H
 
 #include "tests/unit/mcp_fixture.h"
 
+#include "app/config.h"
+#include "app/peers.h"
+#include "app/turns.h"
 #include "net/http_server.h"
 #include "proto/tools.h"
 
@@ -28,6 +34,10 @@ struct rule {
 
 struct fake {
 	struct host host;
+	struct config config;	 /* all zero but for what a test sets */
+	const char *retry_after; /* the header of a 503; NULL: none */
+	/* Called for each request, before it is answered; may be NULL. */
+	void (*on_request)(struct fake *fake, const char *line);
 	struct http_server server;
 	struct scope scope;
 	struct rule rules[12];
@@ -68,12 +78,17 @@ static inline void fake_note(struct fake *fake, const char *line,
 static inline void fake_handle(void *arg, struct http_incoming *request)
 {
 	struct fake *fake = arg;
+	const char *bearer = http1_field(request->head, "authorization");
+	const char *fields[] = { "Retry-After", NULL, NULL };
 	char line[512], body[4096] = "";
 	struct rule *rule;
 
-	snprintf(line, sizeof(line), "%s %s", request->head->method,
-		 request->head->target);
+	snprintf(line, sizeof(line), "%s %s [%s]", request->head->method,
+		 request->head->target,
+		 bearer && strlen(bearer) > 7 ? bearer + 7 : "");
 	fake_note(fake, line, request->body, request->body_len);
+	if (fake->on_request)
+		fake->on_request(fake, line);
 	rule = fake_rule(fake, line);
 	if (!rule) {
 		http_reply(request->conn, 404, NULL, "application/json",
@@ -85,8 +100,9 @@ static inline void fake_handle(void *arg, struct http_incoming *request)
 	for (char *at = body; *at; at++)
 		if (*at == '\'')
 			*at = '"';
-	http_reply(request->conn, rule->status, NULL, "application/json", body,
-		   strlen(body));
+	fields[1] = rule->status == 503 ? fake->retry_after : NULL;
+	http_reply(request->conn, rule->status, fields[1] ? fields : NULL,
+		   "application/json", body, strlen(body));
 }
 
 static inline void fake_open(struct fake *fake, struct rt *rt)
@@ -102,15 +118,34 @@ static inline void fake_open(struct fake *fake, struct rt *rt)
 			    http_server_task, &fake->server),
 		 0);
 	host_tools(&fake->host, rt, fake->server.port);
+	fake->host.tools.config = &fake->config;
+	fake->host.tools.peers = peers_new(rt, &fake->host.client);
+	fake->host.tools.turns = turns_new(rt, fake->host.tools.inbox);
 	fake->seen = calloc(1, 1);
 }
 
 static inline void fake_close(struct fake *fake)
 {
+	peers_free(fake->host.tools.peers);
+	turns_free(fake->host.tools.turns);
 	host_tools_free(&fake->host);
 	scope_close(&fake->scope);
 	http_server_stop(&fake->server);
 	free(fake->seen);
+}
+
+/* Makes `first` serve its own workspace and that of `second`, which has this id
+ * and token, at the other's platform. `members` are the caller's. */
+static inline void fake_join(struct fake *first, struct fake *second,
+			     struct member members[2], const char *id,
+			     const char *token)
+{
+	members[0] = first->host.member;
+	members[1] = second->host.member;
+	members[1].who.workspace_id = id;
+	members[1].who.token = (struct token_source){ .value = token };
+	members[0].fleet = members[1].fleet = &first->host.fleet;
+	first->host.fleet = (struct fleet){ .members = members, .count = 2 };
 }
 
 /* The rules from here on; forgets what was seen. */
@@ -158,6 +193,14 @@ static inline struct tool_call fake_run(struct fake *fake, const char *tool,
 	return call;
 }
 
+/* The answer has reached the host. */
+static inline void fake_done(struct tool_call *call)
+{
+	tools_settle(call, true);
+	free(call->text);
+	json_decref(call->structured);
+}
+
 /* Runs the tool and compares its whole answer. */
 static inline void want(struct fake *fake, const char *tool,
 			const char *arguments, bool is_error, const char *text)
@@ -168,7 +211,8 @@ static inline void want(struct fake *fake, const char *tool,
 		fprintf(stderr, "%s %s\ngot  %s\nwant %s\n", tool, arguments,
 			call.text, text);
 	CHECK_EQ(call.is_error, is_error);
-	free(call.text);
+	CHECK(!call.is_error || !call.structured);
+	fake_done(&call);
 }
 
 /* The same for a part of it. */
@@ -182,7 +226,8 @@ static inline void want_part(struct fake *fake, const char *tool,
 		fprintf(stderr, "%s %s\ngot  %s\nwant %s\n", tool, arguments,
 			call.text, text);
 	CHECK_EQ(call.is_error, is_error);
-	free(call.text);
+	CHECK(!call.is_error || !call.structured);
+	fake_done(&call);
 }
 
 #endif

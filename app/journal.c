@@ -1,0 +1,558 @@
+// SPDX-License-Identifier: MIT
+#include "app/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/journal_file.h"
+#include "app/log.h"
+#include "app/state_dir.h"
+#include "proto/activity.h"
+#include "runtime/event.h"
+#include "runtime/io.h"
+#include "runtime/rt.h"
+#include "runtime/scope.h"
+#include "runtime/task.h"
+
+/* The file is written anew when it has grown to so many times what it was the
+ * last time. */
+#define GROWTH 4u
+
+struct journal {
+	struct journal_options options;
+	struct rt *rt;
+	char *name; /* of the file */
+	struct scope scope;
+	bool flushing;	  /* its task lives */
+	struct cond done; /* something was written, or could not be */
+
+	int fd;	     /* -1: not open */
+	bool mend;   /* the file is not there, or not as it should be */
+	bool fresh;  /* it never was: all there is is in `pending` */
+	size_t size; /* of the file */
+	size_t base; /* its size when it was written anew, or read */
+
+	/* Records that are not in the file, and how far records have come. */
+	struct journal_bytes pending;
+	uint64_t added, written, synced;
+	uint64_t sync_wanted;
+	uint64_t failures;
+	int err; /* of the last failure */
+	bool warned;
+
+	struct journal_ids popped;
+	char *seen_id, *seen_at; /* NULL: "" */
+};
+
+struct journal *journal_new(const struct journal_options *options)
+{
+	struct journal *journal = calloc(1, sizeof(*journal));
+
+	if (!journal)
+		return NULL;
+	if (asprintf(&journal->name, JOURNAL_NAME "%s", options->workspace_id) <
+	    0) {
+		free(journal);
+		return NULL;
+	}
+	journal->options = *options;
+	journal->options.workspace_id = NULL;
+	journal->rt = options->rt;
+	journal->fd = -1;
+	journal->mend = true;
+	cond_init(journal->rt, &journal->done);
+	scope_open(journal->rt, &journal->scope, DEADLINE_NEVER);
+	return journal;
+}
+
+void journal_free(struct journal *journal, struct deadline deadline)
+{
+	if (!journal)
+		return;
+	scope_wait(&journal->scope, deadline);
+	scope_close(&journal->scope);
+	if (journal->fd >= 0)
+		io_close(journal->rt, journal->fd);
+	journal_bytes_free(&journal->pending);
+	journal_ids_free(&journal->popped);
+	free(journal->seen_id);
+	free(journal->seen_at);
+	free(journal->name);
+	free(journal);
+}
+
+static int remember_seen(struct journal *journal, const char *id,
+			 const char *at)
+{
+	char *new_id = strdup(id);
+	char *new_at = strdup(at);
+
+	if (!new_id || !new_at) {
+		free(new_id);
+		free(new_at);
+		return -ENOMEM;
+	}
+	free(journal->seen_id);
+	free(journal->seen_at);
+	journal->seen_id = new_id;
+	journal->seen_at = new_at;
+	return 0;
+}
+
+/* What the file holds, while it is read. */
+struct reading {
+	struct journal *journal;
+	struct activity_message **live;
+	size_t count, cap;
+	int err;
+};
+
+/* A message may be written twice when a file was written anew. */
+static bool is_live(const struct reading *reading, const char *id)
+{
+	for (size_t i = 0; i < reading->count; i++)
+		if (strcmp(reading->live[i]->activity_id, id) == 0)
+			return true;
+	return false;
+}
+
+static void drop_live(struct reading *reading, const char *id)
+{
+	for (size_t i = 0; i < reading->count; i++) {
+		struct activity_message *message = reading->live[i];
+
+		if (strcmp(message->activity_id, id) != 0)
+			continue;
+		free(message);
+		reading->count--;
+		memmove(reading->live + i, reading->live + i + 1,
+			(reading->count - i) * sizeof(*reading->live));
+		return;
+	}
+}
+
+static int add_live(struct reading *reading,
+		    const struct activity_message *message)
+{
+	if (reading->count == reading->cap) {
+		size_t cap = reading->cap ? 2 * reading->cap : 64;
+		struct activity_message **more =
+			realloc(reading->live, cap * sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		reading->live = more;
+		reading->cap = cap;
+	}
+	reading->live[reading->count] = activity_message_new(message);
+	if (!reading->live[reading->count])
+		return -ENOMEM;
+	reading->count++;
+	return 0;
+}
+
+static void on_record(void *arg, const struct journal_record *record)
+{
+	struct reading *reading = arg;
+	struct journal *journal = reading->journal;
+	int err = 0;
+
+	switch (record->kind) {
+	case JOURNAL_MESSAGE:
+		if (journal_ids_have(&journal->popped,
+				     record->message.activity_id))
+			break;
+		if (!is_live(reading, record->message.activity_id))
+			err = add_live(reading, &record->message);
+		break;
+	case JOURNAL_POPPED:
+		drop_live(reading, record->id);
+		if (!journal_ids_have(&journal->popped, record->id))
+			err = journal_ids_add(&journal->popped, record->id,
+					      JOURNAL_POPPED_MAX);
+		break;
+	case JOURNAL_SEEN:
+		err = remember_seen(journal, record->id, record->at);
+		break;
+	}
+	if (err && !reading->err)
+		reading->err = err;
+}
+
+static void tell_damage(const struct journal *journal, uint32_t damaged,
+			size_t kept)
+{
+	log_warning(journal->options.log,
+		    "inbox: the journal %s was damaged: %u %s could not be "
+		    "read, %zu waiting %s kept; it is being mended",
+		    journal->name, damaged, damaged == 1 ? "record" : "records",
+		    kept, kept == 1 ? "message was" : "messages were");
+}
+
+/* The whole file in memory: NULL and *err when that cannot be. */
+static char *read_file(struct journal *journal, size_t *len, int *err)
+{
+	char *data = NULL;
+	struct stat st;
+	int fd = state_dir_open(journal->options.state, journal->name,
+				O_RDONLY | O_NONBLOCK);
+
+	if (fd < 0) {
+		*err = fd;
+		return NULL;
+	}
+	*err = io_fstat(journal->rt, fd, &st);
+	if (!*err && !S_ISREG(st.st_mode))
+		*err = -ENOTSUP;
+	if (!*err && st.st_size > (off_t)JOURNAL_FILE_MAX)
+		*err = -EFBIG;
+	if (!*err) {
+		data = malloc((size_t)st.st_size + 1);
+		*err = data ? 0 : -ENOMEM;
+	}
+	for (*len = 0; !*err && *len < (size_t)st.st_size;) {
+		ssize_t n = io_read(journal->rt, fd, data + *len,
+				    (size_t)st.st_size - *len, DEADLINE_NEVER);
+
+		if (n < 0)
+			*err = (int)n;
+		if (n <= 0)
+			break;
+		*len += (size_t)n;
+	}
+	io_close(journal->rt, fd);
+	if (*err) {
+		free(data);
+		data = NULL;
+	}
+	return data;
+}
+
+/* The file is there and cannot be read: it is not written over. */
+static int unreadable(struct journal *journal, int err)
+{
+	if (err == -ENOMEM || err == -ECANCELED || err == -ETIMEDOUT)
+		return err;
+	log_warning(journal->options.log,
+		    "inbox: the journal %s cannot be read: %s; it is kept as "
+		    "%s.damaged, and the messages in it are missing",
+		    journal->name, strerrordesc_np(-err), journal->name);
+	state_dir_set_aside(journal->options.state, journal->name);
+	return err;
+}
+
+int journal_open(struct journal *journal,
+		 void (*message)(void *arg,
+				 const struct activity_message *message),
+		 void *arg)
+{
+	struct reading reading = { .journal = journal };
+	size_t len = 0;
+	uint32_t damaged;
+	bool whole;
+	int err;
+	char *data = read_file(journal, &len, &err);
+
+	journal->fresh = err == -ENOENT;
+	if (!data)
+		return journal->fresh ? 0 : unreadable(journal, err);
+	damaged = journal_file_parse(data, len, on_record, &reading, &whole);
+	free(data);
+	journal->size = journal->base = len;
+	journal->mend = damaged > 0 || !whole;
+	if (damaged > 0)
+		tell_damage(journal, damaged, reading.count);
+	for (size_t i = 0; i < reading.count; i++) {
+		if (!reading.err)
+			message(arg, reading.live[i]);
+		free(reading.live[i]);
+	}
+	free(reading.live);
+	return reading.err;
+}
+
+static int add(struct journal *journal, const struct journal_record *record)
+{
+	int err = journal_file_add(&journal->pending, record);
+
+	if (!err)
+		journal->added++;
+	return err;
+}
+
+int journal_put(struct journal *journal, const struct activity_message *message)
+{
+	return add(journal, &(struct journal_record){ .kind = JOURNAL_MESSAGE,
+						      .message = *message });
+}
+
+int journal_pop(struct journal *journal, const char *activity_id)
+{
+	int err;
+
+	if (journal_ids_have(&journal->popped, activity_id))
+		return 0;
+	err = journal_ids_add(&journal->popped, activity_id,
+			      JOURNAL_POPPED_MAX);
+	return err ? err
+		   : add(journal,
+			 &(struct journal_record){ .kind = JOURNAL_POPPED,
+						   .id = activity_id });
+}
+
+bool journal_popped(const struct journal *journal, const char *activity_id)
+{
+	return journal_ids_have(&journal->popped, activity_id);
+}
+
+int journal_seen(struct journal *journal, const char *row_id,
+		 const char *created_at)
+{
+	int err;
+
+	if (strcmp(journal_seen_id(journal), row_id) == 0)
+		return 0;
+	err = remember_seen(journal, row_id, created_at);
+	return err ? err
+		   : add(journal,
+			 &(struct journal_record){ .kind = JOURNAL_SEEN,
+						   .id = row_id,
+						   .at = created_at });
+}
+
+const char *journal_seen_id(const struct journal *journal)
+{
+	return journal->seen_id ? journal->seen_id : "";
+}
+
+const char *journal_seen_at(const struct journal *journal)
+{
+	return journal->seen_at ? journal->seen_at : "";
+}
+
+/* Says once that writing does not succeed, and once that it does again. */
+static void say(struct journal *journal, int err)
+{
+	const char *dir = state_dir_path(journal->options.state);
+
+	if (!err && journal->warned)
+		log_warning(journal->options.log,
+			    "inbox: the journal %s can be written again",
+			    journal->name);
+	else if (err && !journal->warned)
+		log_warning(journal->options.log,
+			    "inbox: cannot write the journal %s/%s: %s. "
+			    "Messages still come, but after a restart they "
+			    "come again. Make room there, or set CONFIGS_DIR "
+			    "to a directory that can be written",
+			    dir ? dir : "(no directory)", journal->name,
+			    strerrordesc_np(-err));
+	journal->warned = err != 0;
+}
+
+/* Everything that is alive, for a new file. */
+static int collect(struct journal *journal, struct journal_bytes *all)
+{
+	struct journal_bytes waiting = journal->pending;
+	const char *id;
+	int err = 0;
+
+	for (size_t i = 0;
+	     !err && (id = journal_ids_at(&journal->popped, i)) != NULL; i++)
+		err = journal_file_add(
+			all, &(struct journal_record){ .kind = JOURNAL_POPPED,
+						       .id = id });
+	if (!err && *journal_seen_id(journal))
+		err = journal_file_add(
+			all, &(struct journal_record){
+				     .kind = JOURNAL_SEEN,
+				     .id = journal_seen_id(journal),
+				     .at = journal_seen_at(journal) });
+	if (err)
+		return err;
+	/* What is kept goes through the same buffer as what is added. */
+	journal->pending = *all;
+	journal->err = 0;
+	if (journal->options.live)
+		journal->options.live(journal->options.arg, journal);
+	*all = journal->pending;
+	journal->pending = waiting;
+	return journal->err ? journal->err
+			    : journal_bytes_add(all, waiting.data, waiting.len);
+}
+
+void journal_keep(struct journal *journal,
+		  const struct activity_message *message)
+{
+	int err = journal_file_add(
+		&journal->pending,
+		&(struct journal_record){ .kind = JOURNAL_MESSAGE,
+					  .message = *message });
+
+	if (err)
+		journal->err = err;
+}
+
+/* Puts a new file in the place of the old one. */
+static int rewrite(struct journal *journal)
+{
+	struct journal_bytes all = { 0 };
+	size_t covered = journal->pending.len;
+	uint64_t added = journal->added;
+	int fd = -1;
+	int err = journal->fresh
+			  ? journal_bytes_add(&all, journal->pending.data,
+					      journal->pending.len)
+			  : collect(journal, &all);
+
+	if (!err)
+		fd = state_dir_replace(journal->options.state, journal->name,
+				       all.data, all.len);
+	if (!err && fd >= 0) {
+		if (journal->fd >= 0)
+			io_close(journal->rt, journal->fd);
+		journal->fd = fd;
+		journal->size = journal->base = all.len;
+		journal->mend = journal->fresh = false;
+		journal->written = journal->synced = added;
+		journal_bytes_cut(&journal->pending, covered);
+	}
+	journal_bytes_free(&all);
+	return err ? err : fd < 0 ? fd : 0;
+}
+
+static int append(struct journal *journal)
+{
+	struct journal_bytes data = journal->pending;
+	uint64_t added = journal->added;
+	int err;
+
+	journal->pending = (struct journal_bytes){ 0 };
+	err = io_write_all(journal->rt, journal->fd, data.data, data.len, NULL,
+			   DEADLINE_NEVER);
+	if (!err) {
+		journal->size += data.len;
+		journal->written = added;
+		journal_bytes_free(&data);
+		return 0;
+	}
+	/* Half a record may stand in the file: a new one is needed, with what
+	 * did not get into this one. */
+	journal->mend = true;
+	if (journal_bytes_add(&data, journal->pending.data,
+			      journal->pending.len) == 0) {
+		journal_bytes_free(&journal->pending);
+		journal->pending = data;
+	} else {
+		journal_bytes_free(&data);
+	}
+	return err;
+}
+
+static bool too_large(const struct journal *journal)
+{
+	return journal->size > JOURNAL_SMALL &&
+	       journal->size / GROWTH > journal->base;
+}
+
+/* Opens the file that was read. */
+static int reopen(struct journal *journal)
+{
+	int fd = state_dir_open(journal->options.state, journal->name,
+				O_WRONLY | O_APPEND);
+
+	if (fd < 0) {
+		journal->mend = true;
+		return 0;
+	}
+	journal->fd = fd;
+	return 0;
+}
+
+static int flush(struct journal *journal)
+{
+	uint64_t written;
+	int err = 0;
+
+	if (!journal->mend && journal->fd < 0)
+		err = reopen(journal);
+	if (!err && (journal->mend || too_large(journal)))
+		return rewrite(journal);
+	if (!err && journal->pending.len > 0)
+		err = append(journal);
+	if (err || journal->sync_wanted <= journal->synced)
+		return err;
+	cond_broadcast(&journal->done); /* who only waits for the file */
+	written = journal->written;
+	err = io_fsync(journal->rt, journal->fd, DEADLINE_NEVER);
+	if (!err)
+		journal->synced = written;
+	else
+		journal->mend = true; /* what was lost is not known */
+	return err;
+}
+
+static bool work_left(const struct journal *journal)
+{
+	return journal->written < journal->added ||
+	       journal->synced < journal->sync_wanted;
+}
+
+static void flush_task(struct rt *rt, void *arg)
+{
+	struct journal *journal = arg;
+	int err = 0;
+
+	while (!err && work_left(journal) && !task_cancelled(rt)) {
+		err = flush(journal);
+		if (err) {
+			journal->err = err;
+			journal->failures++;
+		}
+		if (err != -ECANCELED)
+			say(journal, err);
+		cond_broadcast(&journal->done);
+	}
+	journal->flushing = false;
+	cond_broadcast(&journal->done);
+}
+
+/* Parks until *reached is at least `target`. */
+static int await(struct journal *journal, const uint64_t *reached,
+		 uint64_t target, struct deadline deadline)
+{
+	uint64_t failures = journal->failures;
+
+	while (*reached < target) {
+		int err = 0;
+
+		if (journal->failures != failures)
+			return journal->err;
+		if (!journal->flushing) {
+			err = task_spawn(&journal->scope, "journal",
+					 TASK_STACK_NORMAL, flush_task,
+					 journal);
+			journal->flushing = err == 0;
+		}
+		if (!err)
+			err = cond_wait(&journal->done, deadline);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int journal_write(struct journal *journal, struct deadline deadline)
+{
+	return await(journal, &journal->written, journal->added, deadline);
+}
+
+int journal_sync(struct journal *journal, struct deadline deadline)
+{
+	if (journal->sync_wanted < journal->added)
+		journal->sync_wanted = journal->added;
+	return await(journal, &journal->synced, journal->added, deadline);
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+/*
+ * journal_file - the text of a journal (journal.h): records to lines and back,
+ * and the ids it remembers. Pure: no file is touched.
+ *
+ * A line is the CRC-32C of the rest in eight hexadecimal digits, a space, and
+ * a JSON object:
+ *
+ *	{"message":{"activity_id":…,"text":…,…}}
+ *	{"popped":"<activity id>"}
+ *	{"seen":"<row id>","at":"<created_at>"}
+ *
+ * A newline ends it, and JSON on a line has none inside, so that a reader
+ * finds its way again after anything.
+ */
+#ifndef APP_JOURNAL_FILE_H
+#define APP_JOURNAL_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/activity.h"
+
+/* Bytes that grow; all zero is empty. */
+struct journal_bytes {
+	char *data;
+	size_t len, cap;
+};
+
+/* Adds at the end: 0, or -ENOMEM and nothing was added. */
+int journal_bytes_add(struct journal_bytes *bytes, const char *data,
+		      size_t len);
+/* Drops the first `len` bytes. */
+void journal_bytes_cut(struct journal_bytes *bytes, size_t len);
+void journal_bytes_free(struct journal_bytes *bytes);
+
+enum journal_kind { JOURNAL_MESSAGE, JOURNAL_POPPED, JOURNAL_SEEN };
+
+/* A record; strings are borrowed. */
+struct journal_record {
+	enum journal_kind kind;
+	struct activity_message message; /* fields may be NULL when added */
+	const char *id;			 /* POPPED, SEEN */
+	const char *at;			 /* SEEN; "" unknown */
+};
+
+/* Adds a record's line. 0 or -ENOMEM (nothing was added). */
+int journal_file_add(struct journal_bytes *bytes,
+		     const struct journal_record *record);
+
+/* Calls on_record for each line that can be read, its strings borrowed for the
+ * call and none of them NULL. Returns how many whole lines could not; *whole
+ * is false when bytes without a newline stand at the end: half a record, of a
+ * process that was killed. */
+uint32_t journal_file_parse(const char *data, size_t len,
+			    void (*on_record)(void *arg,
+					      const struct journal_record *),
+			    void *arg, bool *whole);
+
+/* The latest ids of many; all zero is empty. */
+struct journal_ids {
+	struct journal_id **at; /* oldest at `first`, when full */
+	size_t count, cap, first;
+};
+
+/* Adds one, and forgets the oldest beyond `max`. 0 or -ENOMEM. */
+int journal_ids_add(struct journal_ids *ids, const char *id, size_t max);
+bool journal_ids_have(const struct journal_ids *ids, const char *id);
+/* The i-th, oldest first; NULL beyond the last. Borrowed. */
+const char *journal_ids_at(const struct journal_ids *ids, size_t i);
+void journal_ids_free(struct journal_ids *ids);
+
+#endif

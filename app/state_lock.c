@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+#include "app/state_lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "app/state_dir.h"
+#include "runtime/io.h"
+
+int state_lock_open(struct state_dir *dir, const char *name)
+{
+	return state_dir_open(dir, name, O_RDWR | O_CREAT);
+}
+
+/* Whether the directory still has this very file under its name. */
+static int is_same(struct state_dir *dir, const char *name, int fd)
+{
+	struct stat named, ours;
+	char *path;
+	int err;
+
+	if (asprintf(&path, "%s/%s", state_dir_path(dir), name) < 0)
+		return -ENOMEM;
+	err = io_fstatat(dir->rt, AT_FDCWD, path, &named, 0);
+	free(path);
+	if (err == 0)
+		err = io_fstat(dir->rt, fd, &ours);
+	else if (err == -ENOENT)
+		err = -ESTALE;
+	if (err == 0 &&
+	    (named.st_dev != ours.st_dev || named.st_ino != ours.st_ino))
+		err = -ESTALE;
+	return err;
+}
+
+int state_lock_take(struct state_dir *dir, const char *name, int fd)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return is_same(dir, name, fd);
+	return errno == EWOULDBLOCK ? -EBUSY : -errno;
+}
+
+int state_lock_sign(struct state_dir *dir, int fd, const char *line)
+{
+	char text[STATE_LOCK_SIGN + 1];
+
+	/* Of one length, so that nothing of an older line remains. */
+	snprintf(text, sizeof(text), "%-*.*s\n", STATE_LOCK_SIGN - 1,
+		 STATE_LOCK_SIGN - 1, line);
+	return io_write_all(dir->rt, fd, text, STATE_LOCK_SIGN, NULL,
+			    DEADLINE_NEVER);
+}
+
+int state_lock_watch_open(void)
+{
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	return fd >= 0 ? fd : -errno;
+}
+
+int state_lock_watch(struct state_dir *dir, int events, const char *name)
+{
+	char *path;
+	int watch;
+
+	if (asprintf(&path, "%s/%s", state_dir_path(dir), name) < 0)
+		return -ENOMEM;
+	watch = inotify_add_watch(events, path, IN_CLOSE_WRITE);
+	if (watch < 0)
+		watch = -errno;
+	free(path);
+	return watch;
+}
+
+void state_lock_unwatch(int events, int watch)
+{
+	inotify_rm_watch(events, watch);
+}
+
+ssize_t state_lock_ended(int events, int *watches, size_t cap)
+{
+	struct inotify_event event[64];
+	size_t max = cap < 64 ? cap : 64;
+	ssize_t count = 0;
+	/* A watched file, unlike a directory, makes events without a name. */
+	ssize_t n = read(events, event, max * sizeof(*event));
+
+	for (ssize_t i = 0; i < n / (ssize_t)sizeof(*event); i++) {
+		if (event[i].mask & IN_Q_OVERFLOW)
+			return -EAGAIN;
+		if (event[i].mask & IN_CLOSE_WRITE)
+			watches[count++] = event[i].wd;
+	}
+	return count;
+}
+
+int state_lock_process(int pid)
+{
+	int fd = pidfd_open(pid, 0);
+
+	return fd >= 0 ? fd : -errno;
+}

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: MIT
+/*
+ * mcp - CPU for each call of molecule-mcp, beside a C program that answers with
+ * a canned line and a Node server made with the official SDK. All three run the
+ * whole time and take turns; their CPU time is what the scheduler counted for
+ * all their threads.
+ *
+ * Client and servers share one CPU. With BENCH_APART=1 the client has another:
+ * then an idle CPU is woken for each call, which on a virtual machine costs ten
+ * times what the call does, and hides it.
+ *
+ * BENCH_ROUNDS (21) rounds of BENCH_CALLS (2000) calls of each kind. Without
+ * the packages of tests/interop (npm, a registry) there is no Node server.
+ */
+#include <errno.h>
+#include <glob.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/util.h"
+#include "bench/world.h"
+
+#define ROUNDS_MOST 200
+#define DEPTH 64
+#define REQUEST_MAX 256
+#define ANSWER_MAX 262144
+
+/* The bars of issue 4. */
+#define OF_CANNED_MOST 1.6
+#define DEEP_US_MOST 2.5
+#define OF_NODE_LEAST 8.0
+
+enum side { OURS, CANNED, NODE, SIDES };
+
+static const char *const side_names[SIDES] = {
+	"molecule-mcp",
+	"canned, a C program",
+	"Node, official SDK",
+};
+
+struct kind {
+	const char *title;
+	const char *rest; /* of the request, behind its id */
+	int depth;	  /* requests written at once */
+	double us[SIDES][ROUNDS_MOST];
+};
+
+static struct kind kinds[] = {
+	{ .title = "ping, one at a time",
+	  .rest = "\"method\":\"ping\"",
+	  .depth = 1 },
+	{ .title = "ping, 64 deep",
+	  .rest = "\"method\":\"ping\"",
+	  .depth = DEPTH },
+	{ .title = "tools/list",
+	  .rest = "\"method\":\"tools/list\"",
+	  .depth = 1 },
+	{ .title = "tools/call inbox_peek",
+	  .rest = "\"method\":\"tools/call\",\"params\":{"
+		  "\"name\":\"inbox_peek\",\"arguments\":{}}",
+	  .depth = 1 },
+};
+
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+static struct child ours, node, canned[KINDS];
+static bool has_node;
+static long next_id = 1;
+
+/* Nanoseconds of CPU that all threads of a process have had. */
+static double cpu_ns(pid_t pid)
+{
+	char pattern[64];
+	double sum = 0;
+	glob_t threads;
+
+	snprintf(pattern, sizeof(pattern), "/proc/%d/task/*/schedstat",
+		 (int)pid);
+	if (glob(pattern, 0, NULL, &threads) != 0)
+		bench_die("%s: nothing there", pattern);
+	for (size_t i = 0; i < threads.gl_pathc; i++) {
+		char text[128] = "";
+		FILE *file = fopen(threads.gl_pathv[i], "re");
+
+		if (!file)
+			continue;
+		if (fgets(text, sizeof(text), file))
+			sum += strtod(text, NULL);
+		fclose(file);
+	}
+	globfree(&threads);
+	return sum;
+}
+
+/* Reads until that many lines have come; what follows the last is kept
+ * nowhere, since nothing follows it. `first` (ANSWER_MAX), unless NULL, gets
+ * the beginning of what was read. */
+static void read_lines(struct child *child, int lines, char *first)
+{
+	static char buf[65536];
+	size_t kept = 0;
+
+	while (lines > 0) {
+		ssize_t n = read(child->out, buf, sizeof(buf));
+
+		if (n <= 0)
+			bench_die("a server ended early");
+		for (ssize_t i = 0; i < n; i++)
+			lines -= buf[i] == '\n';
+		if (!first)
+			continue;
+		if (kept + (size_t)n >= ANSWER_MAX)
+			bench_die("an answer is too long");
+		memcpy(first + kept, buf, (size_t)n);
+		kept += (size_t)n;
+		first[kept] = '\0';
+	}
+}
+
+/* One turn: `depth` requests in one write, and their answers. */
+static void exchange(struct child *child, const struct kind *kind, char *first)
+{
+	static char requests[DEPTH * REQUEST_MAX];
+	size_t len = 0;
+
+	for (int i = 0; i < kind->depth; i++)
+		len += (size_t)snprintf(requests + len, REQUEST_MAX,
+					"{\"jsonrpc\":\"2.0\",\"id\":%ld,%s}\n",
+					next_id++, kind->rest);
+	child_write(child, requests);
+	read_lines(child, kind->depth, first);
+}
+
+/* CPU for each of so many calls, in microseconds. */
+static double measure(struct child *child, const struct kind *kind, long calls)
+{
+	double before = cpu_ns(child->pid);
+	long turns = calls / kind->depth;
+
+	for (long i = 0; i < turns; i++)
+		exchange(child, kind, NULL);
+	usleep(2000); /* it goes back to sleep, and is counted then */
+	return (cpu_ns(child->pid) - before) / 1000 /
+	       (double)(turns * kind->depth);
+}
+
+static void shake_hands(struct child *child)
+{
+	child_write(child, WORLD_INITIALIZE);
+	read_lines(child, 1, NULL);
+	child_write(child, WORLD_INITIALIZED);
+}
+
+static void start_ours(struct world *world)
+{
+	static char path[PATH_MAX];
+
+	bench_beside(path, sizeof(path), 1, "molecule-mcp");
+	child_start(&ours, (char *[]){ path, NULL }, world->env, 0);
+	shake_hands(&ours);
+}
+
+/* One for each kind, with the answer that molecule-mcp gives. */
+static void start_canned(void)
+{
+	static char path[PATH_MAX], answer[ANSWER_MAX];
+
+	bench_beside(path, sizeof(path), 0, "canned_lines");
+	for (size_t k = 0; k < KINDS; k++) {
+		exchange(&ours, &kinds[k], answer);
+		*strchr(answer, '\n') = '\0';
+		if (!strstr(answer, "\"result\""))
+			bench_die("%s: %s", kinds[k].title, answer);
+		child_start(&canned[k], (char *[]){ path, answer, NULL },
+			    (char *[]){ NULL }, 0);
+	}
+}
+
+/* The Node that the interop tests use, with their packages. */
+static void start_node(void)
+{
+	static char run[PATH_MAX], root[PATH_MAX], line[PATH_MAX];
+	static char server[PATH_MAX + 32], tools[PATH_MAX + 32];
+	static char packages[PATH_MAX + 32], command[PATH_MAX + 32];
+
+	bench_beside(run, sizeof(run), 3, "tests/interop/run");
+	snprintf(root, sizeof(root), "%.*s",
+		 (int)(strlen(run) - strlen("/tests/interop/run")), run);
+	snprintf(command, sizeof(command), "'%s' packages", run);
+	FILE *said = popen(command, "re");
+	while (said && fgets(line, sizeof(line), said))
+		line[strcspn(line, "\n")] = '\0';
+	if (!said || pclose(said) != 0) {
+		printf("no Node server: %s\n", line);
+		return;
+	}
+	snprintf(server, sizeof(server), "%s/bench/mcp_server.cjs", root);
+	snprintf(tools, sizeof(tools), "%s/proto/tools.json", root);
+	snprintf(packages, sizeof(packages), "%s/build/interop", root);
+	child_start(&node, (char *[]){ line, server, tools, packages, NULL },
+		    environ, 0);
+	shake_hands(&node);
+	has_node = true;
+}
+
+/* Binds the client alone to the first CPU. */
+static void go_apart(void)
+{
+	cpu_set_t first;
+
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	if (sched_setaffinity(0, sizeof(first), &first) != 0)
+		bench_die("CPU 0: %s", strerror(errno));
+}
+
+static void take_turns(long rounds, long calls)
+{
+	for (long i = -1; i < rounds; i++) {
+		size_t n = i < 0 ? 0 : (size_t)i; /* below 0: to warm up */
+
+		for (size_t k = 0; k < KINDS; k++) {
+			struct kind *kind = &kinds[k];
+
+			kind->us[OURS][n] = measure(&ours, kind, calls);
+			kind->us[CANNED][n] = measure(&canned[k], kind, calls);
+			if (has_node)
+				kind->us[NODE][n] = measure(&node, kind, calls);
+		}
+	}
+}
+
+static void bar(const char *what, double value, const char *how, double limit,
+		bool holds)
+{
+	printf("    %-34s %9.2f  %s %.1f: %s\n", what, value, how, limit,
+	       holds ? "holds" : "MISSED");
+}
+
+static void report(struct kind *kind, size_t rounds)
+{
+	double median[SIDES] = { 0 };
+
+	printf("  %s\n", kind->title);
+	for (int side = 0; side < SIDES; side++) {
+		if (side == NODE && !has_node)
+			continue;
+		struct spread spread = bench_spread(kind->us[side], rounds);
+
+		median[side] = spread.median;
+		printf("    %-34s %9.2f  [%.2f..%.2f] us\n", side_names[side],
+		       spread.median, spread.min, spread.max);
+	}
+	double of_canned = median[OURS] / median[CANNED];
+	double of_node = median[NODE] / median[OURS];
+	if (kind == &kinds[0])
+		bar("times canned", of_canned, "at most", OF_CANNED_MOST,
+		    of_canned <= OF_CANNED_MOST);
+	else
+		printf("    %-34s %9.2f\n", "times canned", of_canned);
+	if (kind->depth > 1)
+		bar("microseconds", median[OURS], "at most", DEEP_US_MOST,
+		    median[OURS] <= DEEP_US_MOST);
+	if (has_node)
+		bar("Node, times molecule-mcp", of_node, "at least",
+		    OF_NODE_LEAST, of_node >= OF_NODE_LEAST);
+}
+
+int main(void)
+{
+	static struct world world;
+	long rounds = bench_setting("BENCH_ROUNDS", 21);
+	long calls = bench_setting("BENCH_CALLS", 2000);
+
+	if (rounds > ROUNDS_MOST)
+		bench_die("BENCH_ROUNDS: %d at most", ROUNDS_MOST);
+	if (calls < DEPTH)
+		bench_die("BENCH_CALLS: at least %d", DEPTH);
+	bench_pin();
+	world_open(&world);
+	start_ours(&world);
+	start_canned();
+	start_node();
+	if (bench_setting("BENCH_APART", 0))
+		go_apart();
+	take_turns(rounds, calls);
+	child_end(&ours);
+	for (size_t k = 0; k < KINDS; k++)
+		child_end(&canned[k]);
+	if (has_node)
+		child_end(&node);
+	world_close(&world);
+	printf("CPU for each call, medians of %ld rounds of %ld calls\n",
+	       rounds, calls);
+	for (size_t k = 0; k < KINDS; k++)
+		report(&kinds[k], (size_t)rounds);
+	return 0;
+}
