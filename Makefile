@@ -2,8 +2,10 @@
 #
 #   make            molecule-mcp and molecule-platform, in build/release
 #   make run        build both and show them at work
-#   make test       unit and process tests: release, ASan+UBSan; the runtime's
-#                   under Valgrind, its assembly as AArch64
+#   make test       unit and process tests: release, on io_uring and on epoll,
+#                   ASan+UBSan; the runtime's under Valgrind, its assembly as
+#                   AArch64; interop
+#   make interop    the official MCP clients against the release binaries
 #   make lint       layering, format, static analysis, second compiler
 #   make bench      every bench; make bench-NAME runs bench/NAME alone
 #   make aarch64-test  the switch and the stacks, under qemu
@@ -14,7 +16,8 @@
 #   make clean      remove build/
 #
 # Knobs: CC, CFLAGS, LDFLAGS, V=1 (show commands), JOBS, PREFIX, DESTDIR,
-# TESTS="glob …" (only these tests), TEST_TIMEOUT, BENCH_SECONDS.
+# TESTS="glob …" (only these tests), INTEROP="glob …" (only these of interop),
+# TEST_TIMEOUT, BENCH_SECONDS.
 # Each variant is built by one sub-make with VARIANT set, in build/VARIANT.
 
 VERSION := 0.1.0
@@ -98,8 +101,9 @@ SUBMAKE = $(MAKE) --no-print-directory -j$(JOBS)
 do = $(if $(V),$2,@printf '  %-6s %s\n' '$1' '$@'; $2)
 
 .DEFAULT_GOAL := all
-.PHONY: all run test aarch64-test lint bench asan fuzz format install clean FORCE \
-	programs tests check fuzzers
+.PHONY: all run test interop aarch64-test lint bench asan fuzz format install \
+	clean FORCE programs tests check check-epoll \
+	check-interop fuzzers
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -116,7 +120,12 @@ test:
 	@scripts/deps test
 	+@status=0; for variant in release asan valgrind aarch64; do \
 		$(SUBMAKE) VARIANT=$$variant check || status=1; \
+	done; for more in epoll interop; do \
+		$(SUBMAKE) VARIANT=release check-$$more || status=1; \
 	done; exit $$status
+interop:
+	@scripts/deps test
+	+@$(SUBMAKE) VARIANT=release check-interop
 aarch64-test:
 	@scripts/deps test
 	+@$(SUBMAKE) VARIANT=aarch64 check
@@ -151,10 +160,14 @@ clean:
 programs: $(PROGRAMS)
 tests: $(CHECKS)
 fuzzers: $(FUZZERS)
+NAMED := MOLECULE_MCP=$(CURDIR)/$(B)/molecule-mcp \
+	MOLECULE_PLATFORM=$(CURDIR)/$(B)/molecule-platform
 check: $(if $(UNDER),,programs) tests
-	@MOLECULE_MCP=$(CURDIR)/$(B)/molecule-mcp \
-	MOLECULE_PLATFORM=$(CURDIR)/$(B)/molecule-platform \
-		tests/run $(VARIANT) $(if $(UNDER),-u '$(UNDER)') $(CHECKS)
+	@$(NAMED) tests/run $(VARIANT) $(if $(UNDER),-u '$(UNDER)') $(CHECKS)
+check-epoll: programs tests
+	@$(NAMED) MOLECULE_IO_BACKEND=epoll tests/run epoll $(CHECKS)
+check-interop: programs
+	@$(NAMED) INTEROP='$(INTEROP)' tests/interop/run
 
 $(B)/molecule-mcp: $(B)/app/main.o $(filter-out %/libplatform.a,$(LIBS))
 $(B)/molecule-platform: $(B)/app/platform/main.o $(LIBS)

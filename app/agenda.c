@@ -18,10 +18,12 @@ struct agenda {
 	bool keeper_asleep;
 	int64_t keeper_until; /* when it wakes, while it is asleep */
 	uint32_t running;
+	uint64_t turns;
 
 	/* Those that wait, in no order: there are few wake-ups, and each looks
 	 * at all of them. */
 	struct agenda_item **items;
+	struct agenda_item **due; /* room to sort as many */
 	uint32_t count, cap;
 };
 
@@ -45,6 +47,7 @@ void agenda_free(struct agenda *agenda)
 	for (uint32_t i = 0; i < agenda->count; i++)
 		agenda->items[i]->place = 0;
 	free(agenda->items);
+	free(agenda->due);
 	free(agenda);
 }
 
@@ -73,9 +76,14 @@ static int put_in(struct agenda *agenda, struct agenda_item *item)
 		if (!items)
 			return -ENOMEM;
 		agenda->items = items;
+		items = realloc(agenda->due, cap * sizeof(*items));
+		if (!items)
+			return -ENOMEM;
+		agenda->due = items;
 		agenda->cap = cap;
 	}
 	agenda->items[agenda->count++] = item;
+	item->turn = agenda->turns++;
 	item->place = agenda->count;
 	item->agenda = agenda;
 	return 0;
@@ -99,31 +107,53 @@ static void run_item(struct rt *rt, void *arg)
 	cond_signal(&agenda->changed);
 }
 
-/* Of those that are due, the one to run next; NULL when there is none. */
-static struct agenda_item *next_due(const struct agenda *agenda, int64_t now)
+/* By who goes first. */
+static int by_turn(const void *a, const void *b)
 {
-	struct agenda_item *best = NULL;
+	const struct agenda_item *one = *(struct agenda_item *const *)a;
+	const struct agenda_item *other = *(struct agenda_item *const *)b;
+
+	if (one->class != other->class)
+		return one->class < other->class ? -1 : 1;
+	if (one->due != other->due)
+		return one->due < other->due ? -1 : 1;
+	return one->turn < other->turn ? -1 : 1;
+}
+
+/* Moves what is due to the end of the items, in order with the first last: how
+ * many there are. */
+static uint32_t gather_due(struct agenda *agenda)
+{
+	int64_t now = now_of(agenda);
+	uint32_t left = 0, due = 0;
 
 	for (uint32_t i = 0; i < agenda->count; i++) {
 		struct agenda_item *item = agenda->items[i];
 
-		if (item->due > now)
+		if (item->due <= now) {
+			agenda->due[due++] = item;
 			continue;
-		if (!best || item->class < best->class ||
-		    (item->class == best->class && item->due < best->due))
-			best = item;
+		}
+		agenda->items[left++] = item;
+		item->place = left;
 	}
-	return best;
+	qsort(agenda->due, due, sizeof(*agenda->due), by_turn);
+	for (uint32_t i = due; i > 0; i--) {
+		agenda->items[left++] = agenda->due[i - 1];
+		agenda->due[i - 1]->place = left;
+	}
+	return due;
 }
 
 /* Starts what is due, as far as there is room. False: out of memory. */
 static bool start_due(struct agenda *agenda)
 {
-	int64_t now = now_of(agenda);
-	struct agenda_item *item;
+	uint32_t due = agenda->running < AGENDA_RUNNING_MAX ? gather_due(agenda)
+							    : 0;
 
-	while (agenda->running < AGENDA_RUNNING_MAX &&
-	       (item = next_due(agenda, now)) != NULL) {
+	for (; due > 0 && agenda->running < AGENDA_RUNNING_MAX; due--) {
+		struct agenda_item *item = agenda->items[agenda->count - 1];
+
 		take_out(item);
 		item->running = true;
 		agenda->running++;

@@ -24,7 +24,7 @@
 struct agenda;
 struct rt;
 
-#define AGENDA_RUNNING_MAX 64u
+#define AGENDA_RUNNING_MAX 128u
 
 enum agenda_class { AGENDA_FIRST, AGENDA_LATER };
 
@@ -42,6 +42,7 @@ struct agenda_item {
 	bool again; /* it was asked for while it ran */
 	int64_t due;
 	int64_t latest;
+	uint64_t turn; /* among those that are due at the same time */
 };
 
 /* NULL when out of memory. Does not park. */

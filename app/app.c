@@ -254,7 +254,7 @@ static int make_parts(struct app *app)
 	if (err < 0)
 		return err;
 	if (app->config.inbox) {
-		app->inbox = inbox_new(app->rt);
+		app->inbox = inbox_new(app->rt, &app->log);
 		if (app->inbox == NULL)
 			return -ENOMEM;
 	}
@@ -359,16 +359,20 @@ static void stop(struct app *app)
 	struct rt *rt = app->rt;
 	int grace_ms = app->exit_code == APP_EXIT_OK ? APP_GRACE_MS : 0;
 
-	set_last_resort(app->exit_code, LAST_RESORT_MS);
+	if (app->alone)
+		set_last_resort(app->exit_code, LAST_RESORT_MS);
 	if (app->mcp != NULL)
 		mcp_server_stop(app->mcp, deadline_in_ms(rt, grace_ms));
+	fleet_stop(&app->fleet);
 	scope_close(&app->services);
+	fleet_close(&app->fleet);
 	release(app);
 	state_dir_stop(&app->state, deadline_in_ms(rt, APP_STATE_MS));
 	/* Now that all is on disk another process may go on. */
 	fleet_fini(&app->fleet);
 	log_stop(&app->log, deadline_in_ms(rt, APP_LOG_MS));
-	set_last_resort(app->exit_code, 0);
+	if (app->alone)
+		set_last_resort(app->exit_code, 0);
 }
 
 int app_run(struct rt *rt, void *arg)

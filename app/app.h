@@ -52,6 +52,9 @@ struct app {
 	struct config config;
 	struct log log;
 	int signal_fd; /* those that ask for a stop, and SIGUSR1; -1: none */
+	/* The process is this program alone, so that a stop which hangs may end
+	 * it by force. */
+	bool alone;
 
 	struct state_dir state;
 	struct resolver *resolver;

@@ -24,6 +24,7 @@
 
 #define CONFIG_HEARTBEAT_MS 20000
 #define CONFIG_POLL_MS 5000
+#define CONFIG_STREAMS_MAX 100 /* and the most that can be set: 1000 */
 #define CONFIG_INTERVAL_MIN_MS 100
 #define CONFIG_INTERVAL_MAX_MS 3600000
 #define CONFIG_POLL_TIMEOUT_SECS 2
@@ -87,6 +88,7 @@ struct config {
 	int poll_timeout_secs; /* a number in the MCP instructions */
 	uint32_t heartbeat_ms;
 	uint32_t poll_ms;
+	uint32_t streams_max;	      /* event streams kept open at most */
 	bool delegation_sync;	      /* DELEGATION_SYNC_VIA_INBOX is 1 */
 	uint32_t delegation_budget_s; /* 0: not configured */
 	enum host_kind host_kind;

@@ -239,6 +239,31 @@ static void read_switches(struct config_reader *reader)
 		reader->env(reader->arg, "MOLECULE_MCP_DISABLE_INBOX"));
 }
 
+/* How many event streams are kept open at most. */
+static uint32_t read_streams(struct config_reader *reader)
+{
+	static const char variable[] = "MOLECULE_MCP_STREAMS_MAX";
+	char *text = config_take(reader, variable);
+	uint32_t streams = CONFIG_STREAMS_MAX;
+	char *end = NULL;
+	long number;
+
+	if (text != NULL) {
+		errno = 0;
+		number = strtol(text, &end, 10);
+		if (errno == 0 && *text != '\0' && *end == '\0' &&
+		    number >= 0 && number <= 1000)
+			streams = (uint32_t)number;
+		else
+			config_add_warning(reader->config,
+					   "%s is not a whole number from 0 to "
+					   "1000; using %d",
+					   variable, CONFIG_STREAMS_MAX);
+	}
+	free(text);
+	return streams;
+}
+
 void config_read_options(struct config_reader *reader)
 {
 	struct config *config = reader->config;
@@ -252,6 +277,7 @@ void config_read_options(struct config_reader *reader)
 			      CONFIG_HEARTBEAT_MS);
 	config->poll_ms = read_interval(
 		reader, "MOLECULE_MCP_POLL_INTERVAL_SECS", CONFIG_POLL_MS);
+	config->streams_max = read_streams(reader);
 	config->delegation_budget_s = read_budget(reader);
 	config->host_kind = find_host(reader);
 	config->workspace_tier = read_tier(reader);

@@ -261,6 +261,7 @@ static int ask_window(struct feed *feed, struct feed_rows *rows)
 {
 	struct platform_activity_query query = {
 		.type = feed->kind->type,
+		.poll = true,
 		.peer_info = true,
 		.since_secs = window_secs(feed),
 		.limit = without_cursor[feed->narrowed],
@@ -279,6 +280,7 @@ static int ask_after(struct feed *feed, unsigned int room,
 {
 	struct platform_activity_query query = {
 		.type = feed->kind->type,
+		.poll = true,
 		.peer_info = true,
 		.cursor = feed->cursor,
 		.limit = with_cursor[feed->narrowed],
@@ -341,6 +343,10 @@ static enum feed_answer failed(struct feed *feed, struct platform_reply *reply,
 	}
 	if (narrow(feed, err))
 		return FEED_AGAIN;
+	if (reply->err != 0 || reply->status >= 500 || reply->status == 429)
+		feed->trouble++;
+	else
+		feed->trouble = 0;
 	if (reply->err == 0 && platform_ok(reply)) {
 		reply->err = err;
 		if (err == -EBADMSG && reply->detail == NULL)
@@ -364,6 +370,7 @@ enum feed_answer feed_ask(struct feed *feed, unsigned int room,
 	if (err < 0)
 		return failed(feed, &rows->reply, err);
 	workspace_succeeded(&feed->failures, feed->deps, feed->kind->what);
+	feed->trouble = 0;
 	if (!rows->more)
 		feed->narrowed = 0;
 	return FEED_ROWS;

@@ -53,6 +53,9 @@ struct feed {
 	const struct feed_kind *kind;
 	const struct workspace_deps *deps; /* borrowed for its life */
 	struct workspace_failures failures;
+	/* Of them those in a row that say that the platform is in trouble: no
+	 * answer, 5xx, 429. */
+	uint32_t trouble;
 	unsigned int narrowed; /* how far the page size was cut down */
 	bool cursor_read;      /* the file has been looked at */
 	bool unsaved;	       /* the file is behind */

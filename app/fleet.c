@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "app/agenda.h"
 #include "app/config.h"
 #include "app/inbox.h"
 #include "app/log.h"
@@ -150,6 +151,26 @@ static struct identity identity_of(const struct fleet *fleet, size_t index)
 	};
 }
 
+/* The pace that is shared with the members before this one on the same
+ * platform; a new one for the first. */
+static struct pace *pace_for(struct fleet *fleet, const struct member *member)
+{
+	const struct config *config = fleet->deps.config;
+	struct pace *pace = NULL;
+
+	for (size_t i = 0; i < fleet->pace_count && pace == NULL; i++)
+		if (strcmp(fleet->paces[i].origin, member->who.origin) == 0)
+			pace = &fleet->paces[i].pace;
+	if (pace == NULL) {
+		struct fleet_pace *own = &fleet->paces[fleet->pace_count++];
+
+		own->origin = member->who.origin;
+		own->pace.beat_ms = config->heartbeat_ms;
+		pace = &own->pace;
+	}
+	return pace;
+}
+
 static void init_member(struct fleet *fleet, size_t index)
 {
 	struct member *member = &fleet->members[index];
@@ -157,16 +178,34 @@ static void init_member(struct fleet *fleet, size_t index)
 
 	member->fleet = fleet;
 	member->who = identity_of(fleet, index);
+	member->who.pace = pace_for(fleet, member);
 	deps.who = &member->who;
 	deps.member = member;
 	deps.rejected = on_rejected;
 	deps.accepted = on_accepted;
 	deps.arg = member;
 	workspace_init(&member->workspace, &deps);
-	receiver_init(&member->receiver, &deps, fleet->inbox,
-		      member->workspace.started_ns);
+	member->workspace.place = member->who.pace->members++;
+	receiver_init(
+		&member->receiver, &deps,
+		&(struct receiver_options){
+			.inbox = fleet->inbox,
+			.agenda = fleet->agenda,
+			.started_ns = workspace_phase(
+				&member->workspace, deps.config->heartbeat_ms),
+			.follow = index < deps.config->streams_max });
 	holder_init(&member->holder, member->who.workspace_id);
 	holders_add(&fleet->holders, &member->holder);
+}
+
+/* In time from the others on the same platform, whose number is known now. */
+static void set_apart(struct member *member)
+{
+	struct workspace *workspace = &member->workspace;
+
+	workspace->places = member->who.pace->members;
+	member->receiver.options.started_ns = workspace_phase(
+		workspace, workspace->deps.config->heartbeat_ms);
 }
 
 int fleet_init(struct fleet *fleet, const struct fleet_options *options)
@@ -180,13 +219,18 @@ int fleet_init(struct fleet *fleet, const struct fleet_options *options)
 		.arg = options->arg,
 	};
 	fleet->members = calloc(count, sizeof(*fleet->members));
-	if (fleet->members == NULL)
+	fleet->agenda = agenda_new(fleet->deps.rt);
+	fleet->paces = calloc(count, sizeof(*fleet->paces));
+	if (fleet->members == NULL || fleet->agenda == NULL ||
+	    fleet->paces == NULL)
 		return -ENOMEM;
 	fleet->count = count;
 	holders_init(&fleet->holders, fleet->deps.rt, fleet->deps.log,
 		     fleet->deps.state, on_holder, fleet);
 	for (size_t i = 0; i < count; i++)
 		init_member(fleet, i);
+	for (size_t i = 0; i < count; i++)
+		set_apart(&fleet->members[i]);
 	return count > 1 ? set_suffixes(fleet) : 0;
 }
 
@@ -195,10 +239,9 @@ static int start_member(struct member *member)
 	struct fleet *fleet = member->fleet;
 	int err = 0;
 
+	receiver_start(&member->receiver, fleet->scope);
 	if (fleet->deps.config->heartbeat)
-		err = workspace_start(&member->workspace, fleet->scope);
-	if (err == 0 && fleet->inbox != NULL)
-		err = receiver_start(&member->receiver, fleet->scope);
+		err = workspace_start(&member->workspace, fleet->agenda);
 	return err;
 }
 
@@ -246,19 +289,36 @@ void fleet_begin(struct fleet *fleet)
 		  rt_limit_message(fleet->deps.rt));
 }
 
+void fleet_stop(struct fleet *fleet)
+{
+	for (size_t i = 0; i < fleet->count; i++)
+		receiver_rest(&fleet->members[i].receiver);
+	agenda_free(fleet->agenda);
+	fleet->agenda = NULL;
+	for (size_t i = 0; i < fleet->count; i++)
+		fleet->members[i].workspace.agenda = NULL;
+}
+
+void fleet_close(struct fleet *fleet)
+{
+	for (size_t i = 0; i < fleet->count; i++)
+		receiver_fini(&fleet->members[i].receiver);
+}
+
 void fleet_fini(struct fleet *fleet)
 {
 	if (fleet->members == NULL)
 		return;
+	if (fleet->agenda != NULL)
+		fleet_stop(fleet);
+	fleet_close(fleet);
 	for (size_t i = 0; i < fleet->count; i++) {
-		struct member *member = &fleet->members[i];
-
-		workspace_fini(&member->workspace);
-		receiver_fini(&member->receiver);
-		free(member->suffix);
+		workspace_fini(&fleet->members[i].workspace);
+		free(fleet->members[i].suffix);
 	}
 	holders_fini(&fleet->holders);
 	free(fleet->members);
+	free(fleet->paces);
 	*fleet = (struct fleet){ 0 };
 }
 

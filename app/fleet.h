@@ -34,6 +34,7 @@
 #include "app/receiver.h"
 #include "app/workspace.h"
 
+struct agenda;
 struct fleet;
 struct inbox;
 struct scope;
@@ -52,11 +53,20 @@ struct member {
 	bool rejected; /* its registration has been refused */
 };
 
+/* How much one platform may be asked. */
+struct fleet_pace {
+	const char *origin; /* borrowed from the configuration */
+	struct pace pace;
+};
+
 struct fleet {
+	struct fleet_pace *paces; /* one for each platform */
+	size_t pace_count;
 	struct member *members; /* [0] is the primary */
 	size_t count;		/* at least 1 */
 	size_t rejected;	/* how many are */
 	struct scope *scope;
+	struct agenda *agenda;	    /* of all beats and polls */
 	struct workspace_deps deps; /* of all, but for what differs */
 	struct inbox *inbox;
 	void (*all_rejected)(void *arg);
@@ -82,13 +92,21 @@ struct fleet_options {
  * way fleet_fini. Does not park. */
 int fleet_init(struct fleet *fleet, const struct fleet_options *options);
 
-/* Spawns what the members do into `scope`: heartbeats, and receivers that wait
- * for fleet_begin. 0 or -ENOMEM. Does not park. */
+/* Has the members register and heartbeat; what needs a task for long is spawned
+ * into `scope`. 0 or -ENOMEM. Does not park. */
 int fleet_start(struct fleet *fleet, struct scope *scope);
 
 /* The client has begun: finds out which members are this process's, and
  * receives for those. Once. Does not park. */
 void fleet_begin(struct fleet *fleet);
+
+/* Ends beats and polls, at a stop; then the scope is to be closed. Harmless
+ * when all zero. Parks, always completes. */
+void fleet_stop(struct fleet *fleet);
+
+/* Ends the members' work on files, after that; the inbox is not used any more.
+ * Harmless when all zero. Parks, always completes. */
+void fleet_close(struct fleet *fleet);
 
 /* Frees it; the scope must have been closed. Harmless when all zero. Parks,
  * always completes. */

@@ -237,6 +237,7 @@ static void follower_task(struct rt *rt, void *arg)
 	struct follower *follower = arg;
 	int err = 0;
 
+	task_patient(rt, true);
 	while (!err) {
 		int64_t retry_ms, pause;
 		uint32_t random;

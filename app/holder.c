@@ -118,14 +118,15 @@ static void sign(struct holders *holders, struct holder *holder)
 	char host[HOST_MAX + 1], line[STATE_LOCK_SIGN];
 
 	own_host(host);
-	snprintf(line, sizeof(line), "%d %s", (int)getpid(), host);
+	snprintf(line, sizeof(line), "%d %s", io_getpid(holders->rt), host);
 	state_lock_sign(holders->state, holder->fd, line);
 }
 
 static void close_file(struct holders *holders, struct holder *holder)
 {
 	if (holder->watch >= 0)
-		state_lock_unwatch(holders->events, holder->watch);
+		state_lock_unwatch(holders->state, holders->events,
+				   holder->watch);
 	if (holder->fd >= 0)
 		io_close(holders->rt, holder->fd);
 	holder->watch = holder->fd = -1;
@@ -153,7 +154,8 @@ static int take(struct holders *holders, struct holder *holder)
 static void set_here(struct holders *holders, struct holder *holder)
 {
 	if (holder->watch >= 0)
-		state_lock_unwatch(holders->events, holder->watch);
+		state_lock_unwatch(holders->state, holders->events,
+				   holder->watch);
 	holder->watch = -1;
 	holder->due = false;
 	holder->told = !holder->late;
@@ -221,7 +223,7 @@ static void arm(struct holders *holders, struct holder *holder)
 
 	file_name(name, holder);
 	if (holders->events < 0 && !holders->no_events)
-		err = holders->events = state_lock_watch_open();
+		err = holders->events = state_lock_watch_open(holders->state);
 	if (holders->events >= 0)
 		err = holder->watch =
 			state_lock_watch(holders->state, holders->events, name);
@@ -359,7 +361,8 @@ static void mark_all(struct holders *holders)
 static void take_events(struct holders *holders)
 {
 	int watches[EVENTS_AT_ONCE];
-	ssize_t n = state_lock_ended(holders->events, watches, EVENTS_AT_ONCE);
+	ssize_t n = state_lock_ended(holders->state, holders->events, watches,
+				     EVENTS_AT_ONCE);
 
 	if (n < 0)
 		mark_all(holders);
@@ -381,7 +384,7 @@ static int watch_process(const struct holders *holders)
 	if (holder->by == NULL || !read_sign(holder->by, &pid, host) ||
 	    strcmp(own, host) != 0)
 		return -ESRCH;
-	return state_lock_process(pid);
+	return state_lock_process(holders->state, pid);
 }
 
 /* Parks until something is to be tried: 0, or the cancellation's reason. */

@@ -8,6 +8,7 @@
 #ifndef APP_IDENTITY_H
 #define APP_IDENTITY_H
 
+#include "app/pace.h"
 #include "app/token.h"
 #include "net/url.h"
 
@@ -16,7 +17,10 @@ struct identity {
 	const char *workspace_id; /* may stand in a path as it is */
 	const char *origin;	  /* the platform's address as text */
 	const struct url *url;	  /* the same, taken apart */
-	const char *org_id;	  /* for X-Molecule-Org-Id; NULL: not sent */
+	/* How much its platform may be asked, shared by all on the same one;
+	 * NULL: as much as there is to ask. */
+	struct pace *pace;
+	const char *org_id; /* for X-Molecule-Org-Id; NULL: not sent */
 	/* What follows the names of its state files: "" with one workspace,
 	 * else "_" and enough of the id to tell it from the others. */
 	const char *suffix;

@@ -2,41 +2,44 @@
 #include "app/inbox.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/journal.h"
+#include "app/log.h"
 #include "proto/activity.h"
 #include "runtime/event.h"
+
+#define GIVEN_UP_EVERY_MS 60000
 
 /* A message and its strings are one block of memory. */
 struct entry {
 	struct activity_message message; /* first: handed out as it is */
 	struct entry *next;
-	uint64_t hash; /* of the id */
-	size_t size;   /* of the whole block */
-	bool held;     /* held back */
+	struct inbox_source *source; /* NULL: none */
+	uint64_t hash;		     /* of the id */
+	size_t size;		     /* of the whole block */
+	bool held;		     /* held back */
 	bool announced;
-};
-
-/* A popped id: a block of its own, `id` behind the hash. */
-struct popped {
-	uint64_t hash;
-	char id[];
+	bool shown; /* somebody was given it */
 };
 
 struct inbox {
+	struct rt *rt;
+	struct log *log;
 	struct entry *first, *last;
 	struct entry *fresh; /* the first one not announced */
 	uint32_t count;
 	size_t bytes;
 	struct cond arrived; /* waited on while there is no message */
-	struct cond room;    /* waited on while there are too many */
 	void (*hook)(void *arg);
 	void *hook_arg;
 	bool (*claim)(void *arg, const struct activity_message *message);
 	void *claim_arg;
-	struct popped **popped; /* a ring, allocated at the first pop */
-	uint32_t popped_at;	/* the slot to be overwritten next */
+	struct inbox_source *waiting; /* for room */
+	uint64_t given_up;
+	struct log_limit told; /* of what was given up */
 };
 
 /* FNV-1a: spreads ids well enough to skip most comparisons. */
@@ -49,14 +52,15 @@ static uint64_t hash_of(const char *text)
 	return hash;
 }
 
-struct inbox *inbox_new(struct rt *rt)
+struct inbox *inbox_new(struct rt *rt, struct log *log)
 {
 	struct inbox *inbox = calloc(1, sizeof(*inbox));
 
 	if (!inbox)
 		return NULL;
+	inbox->rt = rt;
+	inbox->log = log;
 	cond_init(rt, &inbox->arrived);
-	cond_init(rt, &inbox->room);
 	return inbox;
 }
 
@@ -69,11 +73,6 @@ void inbox_free(struct inbox *inbox)
 
 		inbox->first = entry->next;
 		free(entry);
-	}
-	if (inbox->popped) {
-		for (uint32_t i = 0; i < INBOX_REMEMBERED; i++)
-			free(inbox->popped[i]);
-		free(inbox->popped);
 	}
 	free(inbox);
 }
@@ -91,25 +90,117 @@ static struct entry *entry_new(const struct activity_message *from,
 	return entry;
 }
 
-static bool was_popped(const struct inbox *inbox, const char *id, uint64_t hash)
+static struct entry *find(const struct inbox *inbox, const char *id)
 {
-	if (!inbox->popped)
-		return false;
-	for (uint32_t i = 0; i < INBOX_REMEMBERED; i++) {
-		const struct popped *popped = inbox->popped[i];
+	uint64_t hash = hash_of(id);
+	struct entry *entry = inbox->first;
 
-		if (popped && popped->hash == hash && !strcmp(popped->id, id))
-			return true;
-	}
-	return false;
+	while (entry && (entry->hash != hash ||
+			 strcmp(entry->message.activity_id, id) != 0))
+		entry = entry->next;
+	return entry;
 }
 
-static bool is_here(const struct inbox *inbox, const char *id, uint64_t hash)
+/* Calls those who wait for room; who finds none waits again. */
+static void tell_room(struct inbox *inbox)
 {
-	for (const struct entry *e = inbox->first; e; e = e->next)
-		if (e->hash == hash && !strcmp(e->message.activity_id, id))
-			return true;
-	return false;
+	struct inbox_source *source = inbox->waiting;
+
+	inbox->waiting = NULL;
+	while (source) {
+		struct inbox_source *next = source->next_waiting;
+
+		source->waits = false;
+		if (source->room)
+			source->room(source->arg);
+		source = next;
+	}
+}
+
+/* Takes an entry out and frees it. */
+static void take_out(struct inbox *inbox, struct entry *entry)
+{
+	struct entry **at = &inbox->first, *before = NULL;
+
+	while (*at != entry) {
+		before = *at;
+		at = &before->next;
+	}
+	*at = entry->next;
+	if (inbox->last == entry)
+		inbox->last = before;
+	if (inbox->fresh == entry)
+		inbox->fresh = entry->next;
+	inbox->count--;
+	inbox->bytes -= entry->size;
+	if (entry->source) {
+		entry->source->count--;
+		entry->source->unseen -= !entry->shown;
+	}
+	free(entry);
+}
+
+/* The oldest message that may be given up for one of `source`: one of its own,
+ * or any when all of them together are too much. */
+static struct entry *expendable(const struct inbox *inbox,
+				const struct inbox_source *source)
+{
+	bool any = inbox->bytes >= INBOX_BYTES_MAX;
+
+	for (struct entry *e = inbox->first; e; e = e->next)
+		if (e->shown && !e->held && (any || e->source == source))
+			return e;
+	return NULL;
+}
+
+uint32_t inbox_room(struct inbox *inbox, struct inbox_source *source)
+{
+	uint32_t room = 0;
+
+	if (inbox->bytes < INBOX_BYTES_MAX || expendable(inbox, source))
+		room = source->unseen < INBOX_CAPACITY
+			       ? INBOX_CAPACITY - source->unseen
+			       : 0;
+	if (room == 0 && !source->waits) {
+		source->waits = true;
+		source->next_waiting = inbox->waiting;
+		inbox->waiting = source;
+	}
+	return room;
+}
+
+static void tell_given_up(struct inbox *inbox)
+{
+	uint32_t withheld;
+
+	inbox->given_up++;
+	if (!log_limit_pass(&inbox->told,
+			    clock_now(inbox->rt, CLOCK_ID_MONOTONIC),
+			    GIVEN_UP_EVERY_MS, &withheld))
+		return;
+	log_warning(inbox->log,
+		    "inbox: full: gave up the oldest message that had been "
+		    "shown and not popped, %" PRIu64 " so far. Messages are to "
+		    "be popped (inbox_pop) when they have been dealt with",
+		    inbox->given_up);
+}
+
+/* Makes room for one message more of the source. */
+static bool make_room(struct inbox *inbox, struct inbox_source *source)
+{
+	while (inbox->bytes >= INBOX_BYTES_MAX ||
+	       (source && source->count >= INBOX_CAPACITY)) {
+		struct entry *entry = expendable(inbox, source);
+
+		if (!entry)
+			return false;
+		if (entry->source && entry->source->journal)
+			journal_pop(entry->source->journal,
+				    entry->message.activity_id);
+		take_out(inbox, entry);
+		tell_given_up(inbox);
+	}
+	return true;
 }
 
 static void append(struct inbox *inbox, struct entry *entry)
@@ -133,29 +224,27 @@ static void tell(struct inbox *inbox)
 		inbox->hook(inbox->hook_arg);
 }
 
-int inbox_put(struct inbox *inbox, const struct activity_message *message,
-	      struct deadline deadline)
+int inbox_put(struct inbox *inbox, struct inbox_source *source,
+	      const struct activity_message *message)
 {
 	const char *id = message->activity_id;
-	uint64_t hash = hash_of(id);
 	struct entry *entry;
 
 	if (!*id)
 		return -EINVAL;
-	for (;;) {
-		int err;
-
-		if (is_here(inbox, id, hash) || was_popped(inbox, id, hash))
-			return -EEXIST;
-		if (!inbox_full(inbox))
-			break;
-		err = cond_wait(&inbox->room, deadline);
-		if (err)
-			return err;
-	}
-	entry = entry_new(message, hash);
+	if (find(inbox, id) ||
+	    (source && source->journal && journal_popped(source->journal, id)))
+		return -EEXIST;
+	if (!make_room(inbox, source))
+		return -ENOSPC;
+	entry = entry_new(message, hash_of(id));
 	if (!entry)
 		return -ENOMEM;
+	entry->source = source;
+	if (source) {
+		source->count++;
+		source->unseen++;
+	}
 	append(inbox, entry);
 	if (inbox->claim)
 		entry->held = inbox->claim(inbox->claim_arg, &entry->message);
@@ -164,37 +253,17 @@ int inbox_put(struct inbox *inbox, const struct activity_message *message,
 	return 0;
 }
 
-/* Forgetting an id for want of memory only means that it could come back. */
-static void remember(struct inbox *inbox, const char *id, uint64_t hash)
+void inbox_show(struct inbox *inbox, const struct activity_message *message)
 {
-	size_t size = strlen(id) + 1;
-	struct popped *popped = malloc(sizeof(*popped) + size);
+	/* The message is the first member of its entry. */
+	struct entry *entry = (struct entry *)(uintptr_t)message;
 
-	if (!popped)
+	if (entry->shown)
 		return;
-	if (!inbox->popped)
-		inbox->popped =
-			calloc(INBOX_REMEMBERED, sizeof(*inbox->popped));
-	if (!inbox->popped) {
-		free(popped);
-		return;
-	}
-	popped->hash = hash;
-	memcpy(popped->id, id, size);
-	free(inbox->popped[inbox->popped_at]);
-	inbox->popped[inbox->popped_at] = popped;
-	inbox->popped_at = (inbox->popped_at + 1) % INBOX_REMEMBERED;
-}
-
-static struct entry *find(const struct inbox *inbox, const char *id)
-{
-	uint64_t hash = hash_of(id);
-	struct entry *entry = inbox->first;
-
-	while (entry && (entry->hash != hash ||
-			 strcmp(entry->message.activity_id, id) != 0))
-		entry = entry->next;
-	return entry;
+	entry->shown = true;
+	if (entry->source)
+		entry->source->unseen--;
+	tell_room(inbox);
 }
 
 const struct activity_message *inbox_find(const struct inbox *inbox,
@@ -230,31 +299,35 @@ void inbox_release(struct inbox *inbox, const char *activity_id)
 
 int inbox_pop(struct inbox *inbox, const char *activity_id)
 {
-	uint64_t hash = hash_of(activity_id);
-	struct entry *before = NULL, *entry = inbox->first;
+	struct entry *entry = find(inbox, activity_id);
+	struct journal *journal;
+	int err = 0;
 
-	while (entry && (entry->hash != hash ||
-			 strcmp(entry->message.activity_id, activity_id))) {
-		before = entry;
-		entry = entry->next;
-	}
 	if (!entry)
 		return 0;
-	if (before)
-		before->next = entry->next;
-	else
-		inbox->first = entry->next;
-	if (inbox->last == entry)
-		inbox->last = before;
-	if (inbox->fresh == entry)
-		inbox->fresh = entry->next;
-	inbox->count--;
-	inbox->bytes -= entry->size;
-	remember(inbox, activity_id, hash);
-	free(entry);
-	/* All of them: room for one small message may be room for several. */
-	cond_broadcast(&inbox->room);
+	journal = entry->source ? entry->source->journal : NULL;
+	if (journal) {
+		err = journal_pop(journal, activity_id);
+		if (!err)
+			err = journal_sync(journal, DEADLINE_NEVER);
+		if (err)
+			return err;
+		/* Somebody else may have popped it meanwhile. */
+		entry = find(inbox, activity_id);
+	}
+	if (entry)
+		take_out(inbox, entry);
+	tell_room(inbox);
 	return 1;
+}
+
+void inbox_each(const struct inbox *inbox, const struct inbox_source *source,
+		void (*fn)(void *arg, const struct activity_message *message),
+		void *arg)
+{
+	for (const struct entry *e = inbox->first; e; e = e->next)
+		if (e->source == source)
+			fn(arg, &e->message);
 }
 
 /* The first entry from this one on that everybody may see. */
@@ -298,10 +371,14 @@ uint32_t inbox_count(const struct inbox *inbox)
 	return inbox->count;
 }
 
+uint64_t inbox_given_up(const struct inbox *inbox)
+{
+	return inbox->given_up;
+}
+
 bool inbox_full(const struct inbox *inbox)
 {
-	return inbox->count >= INBOX_CAPACITY ||
-	       inbox->bytes >= INBOX_BYTES_MAX;
+	return inbox->waiting != NULL;
 }
 
 void inbox_on_put(struct inbox *inbox, void (*hook)(void *arg), void *arg)

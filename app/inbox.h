@@ -8,11 +8,16 @@
  *	server:	   inbox_announce	one notification for each new message
  *
  * inbox_put and inbox_pop are the only ways in and out. A message stays until
- * it is popped, whoever looks at it. When it is full
- * inbox_put waits, so that the receiver stops fetching and nothing is lost.
- * The ids of what was popped are remembered for a while, so that a row that
- * is fetched again does not come back. Messages are what proto/activity.h
- * makes of the platform's rows.
+ * it is popped, whoever looks at it. Each belongs to a source, the workspace
+ * that it came to, whose journal (journal.h) remembers it over a restart: what
+ * is put has been written there before, and a pop is there before it is
+ * answered. Messages are what proto/activity.h makes of the platform's rows.
+ *
+ * A source may have INBOX_CAPACITY messages here, and all of them together
+ * INBOX_BYTES_MAX. Beyond that inbox_room says that there is none, so that the
+ * receiver pauses and nothing is lost. Room is made only by messages that
+ * somebody has been given by wait_for_message or inbox_peek (inbox_show) and
+ * has not popped: the oldest of them is given up, with a warning that counts.
  *
  * A message can be held back for somebody who waits for just that one
  * (turns.h): it is in here like any other, but is neither given by inbox_wait,
@@ -29,31 +34,57 @@
 
 struct activity_message;
 struct inbox;
+struct journal;
+struct log;
 struct rt;
 
 #define INBOX_CAPACITY 200u
-/* It is full, too, when its messages take this much memory. */
 #define INBOX_BYTES_MAX (16u * 1024 * 1024)
-/* Popped ids remembered; the oldest is forgotten first. Two full pages of the
- * platform's activity list and more. */
-#define INBOX_REMEMBERED 1024u
+
+/* Where messages come from. Filled in by its owner and borrowed for the inbox's
+ * life; what is below is the inbox's. */
+struct inbox_source {
+	struct journal *journal; /* NULL: they are only in memory */
+	/* There is room again, after inbox_room said that there is none. Must
+	 * not park. */
+	void (*room)(void *arg);
+	void *arg;
+
+	uint32_t count;	 /* of its messages */
+	uint32_t unseen; /* of them those that nobody was given */
+	bool waits;
+	struct inbox_source *next_waiting;
+};
 
 /* NULL when out of memory. Allocates nothing else until messages come. */
-struct inbox *inbox_new(struct rt *rt);
+struct inbox *inbox_new(struct rt *rt, struct log *log);
 /* Frees it and what is in it. Nobody may be parked in it. */
 void inbox_free(struct inbox *inbox);
 
-/* Adds a copy of *message (borrowed for the call) at the end, wakes who waits
- * and calls the hook. Parks while the inbox is full. Returns 0; -EEXIST when a
- * message with this id is here or was popped lately (nothing is added: go on);
- * -EINVAL when the id is empty; -ENOMEM; -ETIMEDOUT past the deadline; or the
- * cancellation's reason. */
-int inbox_put(struct inbox *inbox, const struct activity_message *message,
-	      struct deadline deadline);
+/* How many messages of this source can be put now. When it is 0, source->room
+ * is called once when that changes. Does not park. */
+uint32_t inbox_room(struct inbox *inbox, struct inbox_source *source);
 
-/* Takes the message with this id out for good. Returns 1, or 0 when there is
- * none. May park (once there is a journal); errors are negative errno. */
+/* Adds a copy of *message (borrowed for the call) at the end, wakes who waits
+ * and calls the hook; may give up a message that was shown. The source may be
+ * NULL. Returns 0; -EEXIST when a message with this id is here or was popped
+ * lately (nothing is added: go on); -ENOSPC when there is no room; -EINVAL when
+ * the id is empty; -ENOMEM. Does not park. */
+int inbox_put(struct inbox *inbox, struct inbox_source *source,
+	      const struct activity_message *message);
+
+/* Notes that somebody is given the message, which came from here. */
+void inbox_show(struct inbox *inbox, const struct activity_message *message);
+
+/* Takes the message with this id out for good, once that is on disk. Returns 1;
+ * 0 when there is none; or a negative errno when it could not be written: then
+ * the message stays. Parks. */
 int inbox_pop(struct inbox *inbox, const char *activity_id);
+
+/* Calls fn for each message of the source, held back or not, oldest first. */
+void inbox_each(const struct inbox *inbox, const struct inbox_source *source,
+		void (*fn)(void *arg, const struct activity_message *message),
+		void *arg);
 
 /* Parks until there is a message; any number of tasks may wait, and all are
  * woken for the same head. Returns 0, -ETIMEDOUT, or the cancellation's
@@ -87,7 +118,9 @@ const struct activity_message *inbox_find(const struct inbox *inbox,
 
 /* How many messages are here, those held back among them. */
 uint32_t inbox_count(const struct inbox *inbox);
-/* A put would have to wait now. */
+/* Messages given up so far. */
+uint64_t inbox_given_up(const struct inbox *inbox);
+/* Some source waits for room. */
 bool inbox_full(const struct inbox *inbox);
 
 /* Has hook(arg) called after each inbox_put that added a message. The hook

@@ -231,17 +231,23 @@ static char *read_file(struct journal *journal, size_t *len, int *err)
 	return data;
 }
 
+/* Trying again would not help. */
+static bool is_final(int err)
+{
+	return err == -ENOTSUP || err == -EFBIG || err == -ELOOP ||
+	       err == -EACCES || err == -EPERM;
+}
+
 /* The file is there and cannot be read: it is not written over. */
 static int unreadable(struct journal *journal, int err)
 {
-	if (err == -ENOMEM || err == -ECANCELED || err == -ETIMEDOUT)
+	if (!is_final(err))
 		return err;
 	log_warning(journal->options.log,
 		    "inbox: the journal %s cannot be read: %s; it is kept as "
 		    "%s.damaged, and the messages in it are missing",
 		    journal->name, strerrordesc_np(-err), journal->name);
-	state_dir_set_aside(journal->options.state, journal->name);
-	return err;
+	return state_dir_set_aside(journal->options.state, journal->name);
 }
 
 int journal_open(struct journal *journal,

@@ -65,8 +65,10 @@ void journal_free(struct journal *journal, struct deadline deadline);
 /* Reads the file, if there is one: message() is called for each message that
  * is alive, oldest first, its strings borrowed for the call; it must not park.
  * What cannot be read is counted and told in one warning, and the file is
- * mended by the next write. Returns 0; -ENOMEM; -EFBIG; or what the system
- * gave. Once, before anything else. Parks. */
+ * mended by the next write; one that never can be (no regular file, too large,
+ * not permitted) is set aside with a warning. Returns 0; or -ENOMEM or what the
+ * system gave: then nothing was read, and the journal is good for journal_free
+ * only, for a new one may fare better. Once, before anything else. Parks. */
 int journal_open(struct journal *journal,
 		 void (*message)(void *arg,
 				 const struct activity_message *message),

@@ -72,6 +72,13 @@ static const char help_text[] =
 	"                                 0.1 to 3600 (preset 20)\n"
 	"  MOLECULE_MCP_POLL_INTERVAL_SECS\n"
 	"                                 0.1 to 3600 (preset 5)\n"
+	"  MOLECULE_MCP_STREAMS_MAX       event streams kept open at most: 0 "
+	"to 1000\n"
+	"                                 (preset 100); workspaces beyond "
+	"it poll\n"
+	"  MOLECULE_IO_BACKEND            auto, uring or epoll (preset auto: "
+	"io_uring\n"
+	"                                 where the system lets it)\n"
 	"  MOLECULE_ORG_ID, else MOLECULE_ORGANIZATION_ID\n"
 	"                                 sent as X-Molecule-Org-Id to "
 	"PLATFORM_URL\n"
@@ -79,9 +86,10 @@ static const char help_text[] =
 	"platform's\n"
 	"                                 delegations\n"
 	"  DELEGATION_POLL_BUDGET_S, else DELEGATION_TIMEOUT, else\n"
-	"  A2A_DELEGATE_TOTAL_BUDGET      seconds that such a delegation may "
-	"take (preset\n"
-	"                                 600)\n"
+	"  A2A_DELEGATE_TOTAL_BUDGET      seconds that delegate_task may take "
+	"(preset 300,\n"
+	"                                 or 50 with a host that asks for no "
+	"progress)\n"
 	"  WORKSPACE_CONFIG_PATH          directory of config.yaml, with the "
 	"roles that say\n"
 	"                                 which tools may be used (preset "
@@ -217,6 +225,7 @@ static int serve(struct app *app, char *const *extra)
 			    "molecule-mcp --help",
 			    *extra);
 	app->signal_fd = open_signals();
+	app->alone = true;
 	return run(app);
 }
 

@@ -78,10 +78,11 @@ int64_t mcp_answer_progress(struct mcp_writer *writer, const char *token,
 			    int64_t elapsed_ns, double total_secs,
 			    const char *doing, int64_t every_ms)
 {
-	double secs = (double)(elapsed_ns / CLOCK_NS_PER_MS) / 1000;
+	int64_t ms = elapsed_ns / CLOCK_NS_PER_MS;
 	struct jsonrpc_line line;
 
-	if (mcp_progress_line(&line, token, secs, total_secs, doing) == 0 &&
+	if (mcp_progress_line(&line, token, (double)ms / 1000, total_secs,
+			      doing) == 0 &&
 	    mcp_writer_offer(writer, line))
 		return every_ms;
 	return every_ms < AGAIN_MS ? every_ms : AGAIN_MS;

@@ -23,7 +23,6 @@ struct mcp_call {
 	struct scope scope;    /* of its task */
 	struct timer progress; /* armed while somebody wants to hear of it */
 	int64_t since_ns;      /* when it came; MONOTONIC */
-	bool dropped;	       /* cancelled: no answer */
 };
 
 void mcp_calls_init(struct mcp_calls *calls,
@@ -101,13 +100,12 @@ static struct mcp_answer answer_to(const struct mcp_call *call)
 				    .modern = call->request.modern };
 }
 
-/* Lets go of all that the call has; it is in no list but maybe `done`. */
+/* Lets go of all that the call has; then it may be added to those done. */
 static void release(struct mcp_call *call, struct deadline deadline)
 {
 	timer_disarm(call->calls->rt, &call->progress);
 	mcp_answer_free(&call->tool);
 	mcp_batch_release(call->request.batch, deadline);
-	call->request.batch = NULL;
 	jsonrpc_message_free(&call->request.message);
 }
 
@@ -119,7 +117,7 @@ static bool answer(struct mcp_call *call)
 	/* The line is made only when there is room for it. */
 	if (!to.batch && mcp_writer_wait(to.writer, DEADLINE_NEVER) != 0)
 		return false;
-	return !call->dropped && mcp_answer_call(&to, &call->tool);
+	return mcp_answer_call(&to, &call->tool);
 }
 
 static void start_queued(struct mcp_calls *calls);
@@ -132,7 +130,7 @@ static void run_call(struct rt *rt, void *arg)
 
 	tools_run(&call->tool, call->request.tool);
 	timer_disarm(rt, &call->progress);
-	sent = !call->dropped && !task_cancelled(rt) && answer(call);
+	sent = !task_cancelled(rt) && answer(call);
 	tools_settle(&call->tool, sent);
 	release(call, DEADLINE_NEVER);
 	take_out(&calls->running, call);
@@ -145,11 +143,9 @@ static void run_call(struct rt *rt, void *arg)
 static int start(struct mcp_call *call)
 {
 	struct mcp_calls *calls = call->calls;
-	int err;
+	int err = task_spawn(&call->scope, "tool", TASK_STACK_LARGE, run_call,
+			     call);
 
-	scope_open(calls->rt, &call->scope, DEADLINE_NEVER);
-	err = task_spawn(&call->scope, "tool", TASK_STACK_LARGE, run_call,
-			 call);
 	if (!err)
 		add(&calls->running, call);
 	return err;
@@ -173,7 +169,7 @@ static void start_queued(struct mcp_calls *calls)
 			/* Without a text it says that memory ran out. */
 			mcp_answer_call(&to, &call->tool);
 			release(call, DEADLINE_NEVER);
-			free(call);
+			add(&calls->done, call);
 		}
 	}
 }
@@ -209,6 +205,7 @@ int mcp_calls_start(struct mcp_calls *calls, struct mcp_request *request)
 		.progress = request->message.progress_token != NULL,
 	};
 	call->since_ns = clock_now(rt, CLOCK_ID_MONOTONIC);
+	scope_open(rt, &call->scope, DEADLINE_NEVER);
 	err = start_or_queue(calls, call);
 	if (err) {
 		free(call);
@@ -226,26 +223,30 @@ int mcp_calls_start(struct mcp_calls *calls, struct mcp_request *request)
 
 static void cancel(struct mcp_call *call)
 {
-	call->dropped = true;
 	timer_disarm(call->calls->rt, &call->progress);
 	scope_cancel(&call->scope, -ECANCELED);
 }
 
+/* The first call from this one on that has the id. */
+static struct mcp_call *find(struct mcp_call *call, const char *id)
+{
+	while (call && !jsonrpc_id_equal(call->request.message.id, id))
+		call = call->next;
+	return call;
+}
+
 void mcp_calls_cancel(struct mcp_calls *calls, const char *id)
 {
-	struct mcp_call *call, *next;
+	struct mcp_call *call = calls->running.first;
 
-	for (call = calls->running.first; call; call = call->next)
-		if (jsonrpc_id_equal(call->request.message.id, id))
-			cancel(call);
-	for (call = calls->queued.first; call; call = next) {
-		next = call->next;
-		if (!jsonrpc_id_equal(call->request.message.id, id))
-			continue;
+	while ((call = find(call, id)) != NULL) {
+		cancel(call);
+		call = call->next;
+	}
+	while ((call = find(calls->queued.first, id)) != NULL) {
 		leave_queue(calls, call);
 		release(call, DEADLINE_NEVER);
-		free(call);
-		next = calls->queued.first; /* that may have parked */
+		add(&calls->done, call);
 	}
 }
 
@@ -274,20 +275,21 @@ bool mcp_calls_drain(struct mcp_calls *calls, struct deadline grace)
 
 void mcp_calls_end(struct mcp_calls *calls)
 {
-	struct mcp_call *call;
+	struct mcp_call *call, *next;
 
 	while ((call = calls->queued.first) != NULL) {
 		leave_queue(calls, call);
 		release(call, DEADLINE_NOW);
-		free(call);
+		add(&calls->done, call);
 	}
 	for (call = calls->running.first; call; call = call->next)
 		cancel(call);
 	while ((call = calls->running.first) != NULL)
 		scope_close(&call->scope);
-	while ((call = calls->done.first) != NULL) {
+	for (call = calls->done.first; call; call = next) {
 		scope_close(&call->scope);
-		take_out(&calls->done, call);
+		next = call->next;
 		free(call);
 	}
+	calls->done = (struct mcp_call_list){ 0 };
 }

@@ -18,7 +18,7 @@
 #include "runtime/task.h"
 
 /* After so many at once the memory that they had is given back, this long
- * after the last one is over. */
+ * after nearly all of them are over. */
 #define TRIM_FROM 256
 #define TRIM_AFTER_MS 1000
 /* Until it is tried again to start a task for which there was no memory. */
@@ -76,9 +76,25 @@ static void take_out(struct mcp_wait_list *list, struct mcp_wait *wait)
 		list->last = wait->prev;
 }
 
+/* Frees the records that are not in use. */
+static void free_spare(struct mcp_waits *waits)
+{
+	while (waits->spare) {
+		struct mcp_wait *wait = waits->spare;
+
+		waits->spare = wait->next;
+		free(wait);
+	}
+}
+
 static void give_memory_back(struct timer *timer)
 {
-	(void)timer;
+	struct mcp_waits *waits =
+		(struct mcp_waits *)((char *)timer -
+				     offsetof(struct mcp_waits, trim));
+
+	waits->most = waits->count;
+	free_spare(waits);
 	malloc_trim(0);
 }
 
@@ -91,20 +107,32 @@ static void unlink_wait(struct mcp_wait *wait)
 	take_out(wait->is_due ? &waits->due : &waits->waiting, wait);
 	waits->count--;
 	waits->bytes -= wait->size;
-	if (waits->count == 0 && waits->most >= TRIM_FROM) {
-		waits->most = 0;
+	if (waits->most >= TRIM_FROM && waits->count <= waits->most / 8)
 		timer_arm(waits->rt, &waits->trim,
 			  deadline_in_ms(waits->rt, TRIM_AFTER_MS),
 			  give_memory_back);
-	}
 }
 
-static void free_wait(struct mcp_wait *wait, struct deadline deadline)
+/* Lets go of a wait that is not linked any more. */
+static void drop(struct mcp_wait *wait, struct deadline deadline)
 {
+	struct mcp_waits *waits = wait->waits;
+
 	mcp_batch_release(wait->batch, deadline);
 	free(wait->id);
 	free(wait->token);
-	free(wait);
+	wait->next = waits->spare;
+	waits->spare = wait;
+}
+
+static struct mcp_wait *new_wait(struct mcp_waits *waits)
+{
+	struct mcp_wait *wait = waits->spare;
+
+	if (!wait)
+		return malloc(sizeof(*wait));
+	waits->spare = wait->next;
+	return wait;
 }
 
 static void answer(struct mcp_wait *wait)
@@ -142,7 +170,7 @@ static void answer_waits(struct rt *rt, void *arg)
 			break;
 		unlink_wait(wait);
 		answer(wait);
-		free_wait(wait, DEADLINE_NEVER);
+		drop(wait, DEADLINE_NEVER);
 	}
 	waits->answering = false;
 }
@@ -222,7 +250,7 @@ static int wait_for(struct mcp_waits *waits, struct mcp_request *request)
 	if (waits->count == MCP_WAITS_MAX ||
 	    size > MCP_WAITS_BYTES_MAX - waits->bytes)
 		return -EBUSY;
-	wait = malloc(sizeof(*wait));
+	wait = new_wait(waits);
 	if (!wait)
 		return -ENOMEM;
 	*wait = (struct mcp_wait){
@@ -289,17 +317,14 @@ static struct mcp_wait *find(struct mcp_wait *wait, uint64_t hash,
 void mcp_waits_cancel(struct mcp_waits *waits, const char *id)
 {
 	uint64_t hash = jsonrpc_id_hash(id);
-	struct mcp_wait *wait;
+	struct mcp_wait *wait = find(waits->waiting.first, hash, id);
 
-	do {
-		wait = find(waits->waiting.first, hash, id);
-		if (!wait)
-			wait = find(waits->due.first, hash, id);
-		if (wait) {
-			unlink_wait(wait);
-			free_wait(wait, DEADLINE_NEVER);
-		}
-	} while (wait);
+	if (!wait)
+		wait = find(waits->due.first, hash, id);
+	if (!wait)
+		return;
+	unlink_wait(wait);
+	drop(wait, DEADLINE_NEVER);
 }
 
 void mcp_waits_end(struct mcp_waits *waits)
@@ -310,8 +335,9 @@ void mcp_waits_end(struct mcp_waits *waits)
 	while ((wait = waits->due.first ? waits->due.first
 					: waits->waiting.first) != NULL) {
 		unlink_wait(wait);
-		free_wait(wait, DEADLINE_NOW);
+		drop(wait, DEADLINE_NOW);
 	}
+	free_spare(waits);
 	timer_disarm(waits->rt, &waits->trim);
 	timer_disarm(waits->rt, &waits->again);
 }

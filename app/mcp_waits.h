@@ -40,6 +40,7 @@ struct mcp_waits {
 	int64_t progress_ms;
 	struct mcp_wait_list waiting;
 	struct mcp_wait_list due; /* their time is over */
+	struct mcp_wait *spare;	  /* records to be used again, by `next` */
 	uint32_t count;		  /* in both lists */
 	uint32_t most;		  /* since memory was given back */
 	size_t bytes;
@@ -60,8 +61,8 @@ void mcp_waits_init(struct mcp_waits *waits,
  * writer is full. */
 int mcp_waits_start(struct mcp_waits *waits, struct mcp_request *request);
 
-/* Ends the waits with this request id (type and value) without an answer.
- * Parks as mcp_batch_release. */
+/* Ends the wait with this request id (type and value), the oldest if there are
+ * several, without an answer. Parks as mcp_batch_release. */
 void mcp_waits_cancel(struct mcp_waits *waits, const char *id);
 
 /* To be called when a message has come. Does not park. */

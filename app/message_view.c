@@ -12,6 +12,7 @@
 #include "proto/json.h"
 #include "proto/json_wire.h"
 #include "proto/mcp.h"
+#include "proto/text.h"
 #include "proto/utf8.h"
 #include "proto/uuid.h"
 
@@ -69,17 +70,15 @@ void message_view(struct message_view *out, const struct tools *tools,
 /* Cuts a string to its first `len` bytes and what is then added. */
 static bool cut(json_t *string, size_t len, const char *note)
 {
-	char *text = strndup(json_string_value(string), len);
-	char *joined = text ? realloc(text, len + strlen(note) + 1) : NULL;
+	struct text text = { 0 };
+	char *shorter;
 	bool done;
 
-	if (!joined) {
-		free(text);
-		return false;
-	}
-	strcpy(joined + len, note);
-	done = json_string_set(string, joined) == 0;
-	free(joined);
+	text_add_bytes(&text, json_string_value(string), len);
+	text_add(&text, note);
+	shorter = text_take(&text);
+	done = shorter && json_string_set(string, shorter) == 0;
+	free(shorter);
 	return done;
 }
 

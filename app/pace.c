@@ -102,18 +102,34 @@ static void open_window(struct pace *pace, int64_t now)
 	pace->left = share(pace);
 }
 
-int64_t pace_ask(struct pace *pace, enum pace_class class, int64_t now)
+int64_t pace_wait(struct pace *pace, enum pace_class class, int64_t now)
 {
 	if (now < pace->blocked)
 		return pace->blocked - now;
+	if (pace->limit == 0)
+		return 0;
+	open_window(pace, now);
+	if (pace->left <= reserve(pace, class, now))
+		return pace->window_end - now;
+	return 0;
+}
+
+void pace_took(struct pace *pace, int64_t now)
+{
 	if (pace->limit > 0) {
 		open_window(pace, now);
-		if (pace->left <= reserve(pace, class, now))
-			return pace->window_end - now;
 		pace->left--;
 	}
 	pace->under_way++;
-	return 0;
+}
+
+int64_t pace_ask(struct pace *pace, enum pace_class class, int64_t now)
+{
+	int64_t wait = pace_wait(pace, class, now);
+
+	if (wait == 0)
+		pace_took(pace, now);
+	return wait;
 }
 
 static void block(struct pace *pace, int64_t until)
@@ -151,12 +167,9 @@ void pace_done(struct pace *pace, const struct pace_answer *answer, int64_t now)
 	if (answer->status == 0)
 		return;
 	learn(pace, answer, now);
-	if (answer->status == 429)
-		block(pace, now +
-				    (answer->retry_after_ms >= 0
-					     ? answer->retry_after_ms
-					     : PACE_WINDOW_MS / 4) *
-					    CLOCK_NS_PER_MS +
+	/* A 429 that says nothing about time is left to who asked. */
+	if (answer->status == 429 && answer->retry_after_ms >= 0)
+		block(pace, now + answer->retry_after_ms * CLOCK_NS_PER_MS +
 				    CLOCK_NS_PER_S);
 	else if (answer->status == 503 && answer->retry_after_ms > 0)
 		block(pace, now + answer->retry_after_ms * CLOCK_NS_PER_MS);

@@ -35,7 +35,7 @@
 #define PACE_CALLS_SHARE 10
 #define PACE_CALLS_MAX 60
 
-enum pace_class { PACE_BEAT, PACE_CALL, PACE_POLL };
+enum pace_class { PACE_CALL, PACE_BEAT, PACE_POLL };
 
 /* One platform. All zero but for `members` is ready. */
 struct pace {
@@ -57,8 +57,12 @@ struct pace_answer {
 	int64_t retry_after_ms; /* Retry-After */
 };
 
-/* Asks to send a request: 0 when it may go out now, and counts it (pace_done
- * is then owed); else for how many nanoseconds to wait before asking again. */
+/* How many nanoseconds a request of this class has to wait; 0: it may go out.
+ */
+int64_t pace_wait(struct pace *pace, enum pace_class class, int64_t now);
+/* It goes out: it is counted, and pace_done is owed. */
+void pace_took(struct pace *pace, int64_t now);
+/* Both: takes it when it need not wait. */
 int64_t pace_ask(struct pace *pace, enum pace_class class, int64_t now);
 /* A request that was let through has ended. */
 void pace_done(struct pace *pace, const struct pace_answer *answer,

@@ -114,6 +114,7 @@ void platform_heartbeat(struct platform_client *client,
 {
 	struct platform_request request = { .client = client,
 					    .who = who,
+					    .class = PACE_BEAT,
 					    .idempotent = true,
 					    .timeout_ms = timeout_ms };
 	struct payload_heartbeat own = *beat;
@@ -150,6 +151,7 @@ void platform_activity(struct platform_client *client,
 		.client = client,
 		.who = who,
 		.method = "GET",
+		.class = query->poll ? PACE_POLL : PACE_CALL,
 		.idempotent = true,
 		.timeout_ms = PLATFORM_TIMEOUT_MS,
 		.answer_max = PLATFORM_PAGE_BYTES,

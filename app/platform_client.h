@@ -169,6 +169,7 @@ struct platform_activity_query {
 	const char *before_ts; /* only rows strictly older (RFC 3339) */
 	const char *peer_id;   /* only rows from or to this workspace */
 	unsigned int limit;    /* rows at most; 0: PLATFORM_PAGE */
+	bool poll;	       /* it can wait (PACE_POLL) */
 	bool peer_info;	       /* with peer_name, peer_role, agent_card_url
 				* and attachments, where the server can */
 };

@@ -9,6 +9,7 @@
 
 #include "net/pool.h"
 #include "proto/json.h"
+#include "runtime/task.h"
 
 #define ORIGIN_SHOWN_MAX 128 /* of a Location, in a message */
 
@@ -249,6 +250,63 @@ static bool prepare(const struct platform_request *request, struct token *token,
 	return false;
 }
 
+static char *busy_detail(const struct pace *pace, int64_t wait_ns)
+{
+	char *text;
+
+	if (asprintf(&text,
+		     "the platform lets this machine ask %u times a minute, "
+		     "which is used up; try again in %lld s",
+		     pace->limit,
+		     (long long)(wait_ns / CLOCK_NS_PER_S + 1)) < 0)
+		return NULL;
+	return text;
+}
+
+/* Waits for the request's turn where the platform limits how much it is asked.
+ * False: that would take too long, and the reply says so. */
+static bool admit(const struct platform_request *request,
+		  struct platform_reply *reply)
+{
+	struct rt *rt = request->client->rt;
+	struct pace *pace = request->who->pace;
+	int64_t now = clock_now(rt, CLOCK_ID_MONOTONIC);
+	int64_t until = now + request->timeout_ms * CLOCK_NS_PER_MS;
+	int64_t wait;
+
+	while (pace != NULL &&
+	       (wait = pace_ask(pace, request->class, now)) > 0) {
+		if (wait > until - now) {
+			reply->err = -EAGAIN;
+			reply->retry_after_ms = wait / CLOCK_NS_PER_MS;
+			reply->detail = busy_detail(pace, wait);
+			return false;
+		}
+		reply->err = task_sleep(
+			rt, deadline_in_ms(rt, wait / CLOCK_NS_PER_MS + 1));
+		if (reply->err < 0)
+			return false;
+		now = clock_now(rt, CLOCK_ID_MONOTONIC);
+	}
+	return true;
+}
+
+/* Tells the pace what came of it. */
+static void account(const struct platform_request *request,
+		    const struct platform_reply *reply)
+{
+	if (request->who->pace == NULL)
+		return;
+	pace_done(request->who->pace,
+		  &(struct pace_answer){
+			  .status = reply->err == 0 ? reply->status : 0,
+			  .limit = reply->rate_limit,
+			  .remaining = reply->rate_remaining,
+			  .reset_s = reply->rate_reset_s,
+			  .retry_after_ms = reply->retry_after_ms },
+		  clock_now(request->client->rt, CLOCK_ID_MONOTONIC));
+}
+
 static void finish(struct platform_request *request, struct token *token)
 {
 	token_release(token);
@@ -262,8 +320,10 @@ void platform_request_send(struct platform_request *request,
 {
 	struct token token;
 
-	if (prepare(request, &token, reply))
+	if (prepare(request, &token, reply) && admit(request, reply)) {
 		fetch(request, &token, reply);
+		account(request, reply);
+	}
 	finish(request, &token);
 }
 
@@ -274,8 +334,10 @@ bool platform_request_open(struct platform_request *request,
 	struct token token;
 
 	*stream = NULL;
-	if (prepare(request, &token, reply))
+	if (prepare(request, &token, reply) && admit(request, reply)) {
 		open_stream(request, &token, reply, stream);
+		account(request, reply);
+	}
 	finish(request, &token);
 	return *stream != NULL;
 }

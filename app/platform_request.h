@@ -21,8 +21,9 @@ struct platform_request {
 	const char *type; /* Content-Type; NULL: none */
 	http_source_fn source;
 	void *source_arg;
-	bool as_workspace; /* with X-Workspace-ID */
-	bool idempotent;   /* harmless when it arrives twice */
+	enum pace_class class; /* whose turn it is where requests are few */
+	bool as_workspace;     /* with X-Workspace-ID */
+	bool idempotent;       /* harmless when it arrives twice */
 	int64_t timeout_ms;
 	size_t answer_max; /* bytes; 0: HTTP_RESPONSE_BODY_MAX */
 };

@@ -7,149 +7,137 @@
 
 #include "app/config.h"
 #include "app/identity.h"
-#include "app/inbox.h"
-#include "app/page.h"
+#include "app/journal.h"
 #include "app/peers.h"
 #include "app/platform_client.h"
 #include "app/state_dir.h"
 #include "app/uploads.h"
 #include "proto/activity.h"
 #include "proto/json.h"
-#include "proto/uuid.h"
+#include "runtime/io.h"
 #include "runtime/rt.h"
 #include "runtime/scope.h"
 #include "runtime/task.h"
 
-static const struct receiver_kind messages = {
+static const struct feed_kind messages = {
 	.type = ACTIVITY_TYPE_RECEIVE,
 	.cursor = STATE_DIR_CURSOR,
 	.what = "inbox poller: poll",
 };
 
-static const struct receiver_kind broadcasts = {
+static const struct feed_kind broadcasts = {
 	.type = ACTIVITY_TYPE_BROADCAST,
 	.cursor = STATE_DIR_BROADCASTS,
 	.what = "inbox poller: poll for broadcasts",
 };
 
-/* Page sizes, from the usual one down: for pages too large to be read. With a
- * cursor the usual one is the platform's own; without, the largest, since
- * what is not on that page is never seen. */
-static const unsigned int with_cursor[] = { 0, 25, 5, 1 };
-static const unsigned int without_cursor[] = { 500, 25, 5, 1 };
-#define NARROWEST 3u
+static void run(struct agenda_item *item);
+static void on_news(void *arg, enum follower_news news);
+static void on_trust(void *arg, bool trusted);
+static void on_room(void *arg);
+
+/* How long the stream may go without a heartbeat of ours: two beats and a
+ * half. */
+static uint32_t silence_ms(const struct config *config)
+{
+	return config->heartbeat ? config->heartbeat_ms / 2 * 5 : 0;
+}
 
 void receiver_init(struct receiver *receiver, const struct workspace_deps *deps,
-		   struct inbox *inbox, int64_t started_ns)
+		   const struct receiver_options *options)
 {
 	*receiver = (struct receiver){
+		.item = { .run = run,
+			  .name = "receiver",
+			  .class = AGENDA_LATER },
 		.deps = *deps,
-		.inbox = inbox,
-		.started_ns = started_ns,
-		.messages.kind = &messages,
-		.broadcasts.kind = &broadcasts,
+		.options = *options,
+		.source = { .room = on_room, .arg = receiver },
 	};
-	event_init(deps->rt, &receiver->begun);
-	event_init(deps->rt, &receiver->wake);
+	feed_init(&receiver->messages, &messages, &receiver->deps);
+	feed_init(&receiver->broadcasts, &broadcasts, &receiver->deps);
+	follower_init(
+		&receiver->follower,
+		&(struct follower_deps){ .rt = deps->rt,
+					 .log = deps->log,
+					 .client = deps->client,
+					 .who = deps->who,
+					 .silence_ms = silence_ms(deps->config),
+					 .news = on_news,
+					 .trust = on_trust,
+					 .arg = receiver });
 }
 
 void receiver_fini(struct receiver *receiver)
 {
-	free(receiver->messages.cursor);
-	free(receiver->broadcasts.cursor);
-	receiver->messages.cursor = receiver->broadcasts.cursor = NULL;
+	feed_fini(&receiver->messages);
+	feed_fini(&receiver->broadcasts);
+	if (receiver->journal != NULL)
+		journal_free(
+			receiver->journal,
+			deadline_in_ms(receiver->deps.rt, RECEIVER_STOP_MS));
+	receiver->journal = receiver->source.journal = NULL;
+}
+
+void receiver_start(struct receiver *receiver, struct scope *scope)
+{
+	receiver->scope = scope;
+}
+
+static void soon(struct receiver *receiver)
+{
+	if (!receiver->begun)
+		return;
+	receiver->hurry = true;
+	agenda_now(receiver->options.agenda, &receiver->item);
 }
 
 void receiver_begin(struct receiver *receiver)
 {
-	event_set(&receiver->begun);
+	if (receiver->begun)
+		return;
+	receiver->begun = true;
+	soon(receiver);
 }
 
 void receiver_rest(struct receiver *receiver)
 {
-	event_clear(&receiver->begun);
+	receiver->begun = false;
+	agenda_drop(&receiver->item);
 }
 
 void receiver_wake(struct receiver *receiver)
 {
-	event_set(&receiver->wake);
+	soon(receiver);
 }
 
 void receiver_wake_broadcasts(struct receiver *receiver)
 {
 	receiver->broadcasts_ns = 0;
-	event_set(&receiver->wake);
+	soon(receiver);
 }
 
-static const char *cursor_name(const struct receiver *receiver,
-			       const struct receiver_feed *feed,
-			       char buf[STATE_DIR_NAME_MAX])
+static void on_news(void *arg, enum follower_news news)
 {
-	return state_dir_name(buf, feed->kind->cursor,
-			      receiver->deps.who->suffix);
+	struct receiver *receiver = arg;
+
+	if (news != FOLLOWER_MESSAGE)
+		receiver->broadcasts_ns = 0;
+	soon(receiver);
 }
 
-static void read_cursor(struct receiver *receiver, struct receiver_feed *feed)
+static void on_trust(void *arg, bool trusted)
 {
-	char buf[RECEIVER_CURSOR_MAX + 1], name[STATE_DIR_NAME_MAX];
-	ssize_t n = state_dir_read(receiver->deps.state,
-				   cursor_name(receiver, feed, name), buf,
-				   sizeof(buf));
-	char *text = buf + (n > 0 ? strspn(buf, " \t\r\n") : 0);
+	struct receiver *receiver = arg;
 
-	if (n == -ECANCELED || n == -ETIMEDOUT)
-		return;
-	feed->cursor_read = true;
-	if (n < 0 && n != -ENOENT)
-		log_warning(receiver->deps.log,
-			    "inbox: cannot read the cursor %s: %s; beginning "
-			    "with the last ten minutes",
-			    name, strerrordesc_np((int)-n));
-	if (n <= 0)
-		return;
-	text[strcspn(text, " \t\r\n")] = '\0';
-	if (*text != '\0')
-		feed->cursor = strdup(text);
+	receiver->trusted = trusted;
+	/* What came while it was deaf has not been told. */
+	soon(receiver);
 }
 
-static void forget_cursor(struct receiver *receiver, struct receiver_feed *feed)
+static void on_room(void *arg)
 {
-	char name[STATE_DIR_NAME_MAX];
-
-	free(feed->cursor);
-	feed->cursor = NULL;
-	state_dir_remove(receiver->deps.state,
-			 cursor_name(receiver, feed, name));
-}
-
-/* Everything up to `id` is in the inbox. */
-static void save_cursor(struct receiver *receiver, struct receiver_feed *feed,
-			const char *id)
-{
-	char name[STATE_DIR_NAME_MAX];
-	char *copy;
-
-	if (*id == '\0' ||
-	    (feed->cursor != NULL && strcmp(feed->cursor, id) == 0))
-		return;
-	copy = strdup(id);
-	if (copy == NULL)
-		return;
-	free(feed->cursor);
-	feed->cursor = copy;
-	state_dir_write(receiver->deps.state, cursor_name(receiver, feed, name),
-			id, strlen(id));
-}
-
-static void say_poison(struct receiver *receiver)
-{
-	struct rt *rt = receiver->deps.rt;
-
-	if (log_limit_pass(&receiver->poison, clock_now(rt, CLOCK_ID_MONOTONIC),
-			   WORKSPACE_REPEAT_MS, NULL))
-		log_warning(receiver->deps.log,
-			    "inbox: the platform listed an activity that is "
-			    "not one (no object, or no id); passed over");
+	soon(arg);
 }
 
 /* Tells who cares about what a message brings, before it is in the inbox. */
@@ -167,22 +155,80 @@ static void announce(const struct receiver *receiver,
 		peers_want(deps->peers, message->peer_id, deps->member);
 }
 
-/* Into the inbox; `last` is the id of the row before. */
-static int put(struct receiver *receiver, struct receiver_feed *feed,
-	       const struct activity_message *message, const char *last)
+/* A message that an earlier process fetched. */
+static void on_kept(void *arg, const struct activity_message *message)
 {
-	int err;
+	struct receiver *receiver = arg;
 
 	announce(receiver, message);
-	err = inbox_put(receiver->inbox, message, DEADLINE_NOW);
-	if (err == -ETIMEDOUT) {
-		/* It is full, and may be so for long: what is in it must not
-		 * come again after a restart. */
-		save_cursor(receiver, feed, last);
-		err = inbox_put(receiver->inbox, message, DEADLINE_NEVER);
+	inbox_put(receiver->options.inbox, &receiver->source, message);
+}
+
+static void keep(void *arg, const struct activity_message *message)
+{
+	journal_keep(arg, message);
+}
+
+static void on_live(void *arg, struct journal *journal)
+{
+	struct receiver *receiver = arg;
+
+	inbox_each(receiver->options.inbox, &receiver->source, keep, journal);
+}
+
+static void say_unreadable(struct receiver *receiver, int err)
+{
+	struct rt *rt = receiver->deps.rt;
+
+	if (task_cancelled(rt) == 0 &&
+	    log_limit_pass(&receiver->unreadable,
+			   clock_now(rt, CLOCK_ID_MONOTONIC),
+			   WORKSPACE_REPEAT_MS, NULL))
+		log_warning(receiver->deps.log,
+			    "inbox: the journal of workspace %s cannot be "
+			    "read: %s; nothing is received until it can",
+			    receiver->deps.who->workspace_id,
+			    strerrordesc_np(-err));
+}
+
+/* Brings back what an earlier process left. False: not now. */
+static bool open_journal(struct receiver *receiver)
+{
+	const struct workspace_deps *deps = &receiver->deps;
+	int err;
+
+	receiver->journal = journal_new(&(struct journal_options){
+		.rt = deps->rt,
+		.log = deps->log,
+		.state = deps->state,
+		.workspace_id = deps->who->workspace_id,
+		.live = on_live,
+		.arg = receiver });
+	if (receiver->journal == NULL)
+		return false;
+	receiver->source.journal = receiver->journal;
+	err = journal_open(receiver->journal, on_kept, receiver);
+	if (err < 0) {
+		journal_free(receiver->journal, DEADLINE_NOW);
+		receiver->journal = receiver->source.journal = NULL;
+		say_unreadable(receiver, err);
+		return false;
 	}
-	/* It may be there already, or have been popped. */
-	return err == -EEXIST || err == -EINVAL ? 0 : err;
+	feed_known(&receiver->messages, journal_seen_id(receiver->journal),
+		   journal_seen_at(receiver->journal));
+	receiver->opened = true;
+	return true;
+}
+
+static void say_poison(struct receiver *receiver)
+{
+	struct rt *rt = receiver->deps.rt;
+
+	if (log_limit_pass(&receiver->poison, clock_now(rt, CLOCK_ID_MONOTONIC),
+			   WORKSPACE_REPEAT_MS, NULL))
+		log_warning(receiver->deps.log,
+			    "inbox: the platform listed an activity that is "
+			    "not one (no object, or no id); passed over");
 }
 
 /* A platform that does not know the type lists everything. */
@@ -192,10 +238,52 @@ static bool is_broadcast(const json_t *row)
 		      ACTIVITY_TYPE_BROADCAST) == 0;
 }
 
-/* One row. *last becomes its id when the cursor may move past it. Returns 0,
- * or an error that ends the page before it. */
-static int take_row(struct receiver *receiver, struct receiver_feed *feed,
-		    const json_t *row, char last[ACTIVITY_ID_MAX + 1])
+/* The messages of a page, in order, and where the page has been read to. */
+struct batch {
+	struct activity_message *messages[FEED_PAGE];
+	size_t count;
+	char last[ACTIVITY_ID_MAX + 1];
+	char at[64]; /* its created_at, "" unknown */
+	bool full;   /* there was no room for the next one */
+};
+
+static void passed(struct batch *batch, const char *id, const json_t *row)
+{
+	const char *at = json_get_text_or(row, "created_at", "");
+
+	memcpy(batch->last, id, strlen(id) + 1);
+	batch->at[0] = '\0';
+	if (strlen(at) < sizeof(batch->at))
+		memcpy(batch->at, at, strlen(at) + 1);
+}
+
+/* Takes the message into the batch and the journal, unless it is known. 0,
+ * -ENOSPC when there is no room, or -ENOMEM; it is taken. */
+static int add(struct receiver *receiver, struct batch *batch, size_t room,
+	       struct activity_message *message)
+{
+	const char *id = message->activity_id;
+	int err = 0;
+
+	if (inbox_find(receiver->options.inbox, id) != NULL ||
+	    journal_popped(receiver->journal, id)) {
+		free(message);
+		return 0;
+	}
+	if (batch->count >= room || batch->count == FEED_PAGE)
+		err = -ENOSPC;
+	else
+		err = journal_put(receiver->journal, message);
+	if (err < 0)
+		free(message);
+	else
+		batch->messages[batch->count++] = message;
+	return err;
+}
+
+/* One row. 0, or an error that ends the page before it. */
+static int take_row(struct receiver *receiver, const struct feed *feed,
+		    const json_t *row, size_t room, struct batch *batch)
 {
 	const struct workspace_deps *deps = &receiver->deps;
 	struct activity_reader reader = {
@@ -219,195 +307,232 @@ static int take_row(struct receiver *receiver, struct receiver_feed *feed,
 		free(activity.message);
 		activity.verdict = ACTIVITY_SKIP;
 	}
-	if (activity.verdict == ACTIVITY_MESSAGE) {
-		err = put(receiver, feed, activity.message, last);
-		free(activity.message);
-	}
+	if (activity.verdict == ACTIVITY_MESSAGE)
+		err = add(receiver, batch, room, activity.message);
 	if (err == 0)
-		memcpy(last, activity.id, sizeof(activity.id));
+		passed(batch, activity.id, row);
 	return err;
 }
 
-/* Brings a page in, oldest first. Returns whether the cursor moved, and may
- * move on. */
-static bool take_page(struct receiver *receiver, struct receiver_feed *feed,
-		      const struct page *page)
+/* Reads a page as far as there is room. */
+static void read_page(struct receiver *receiver, const struct feed *feed,
+		      const struct feed_rows *rows, size_t room,
+		      struct batch *batch)
 {
-	bool newest_first = feed->cursor == NULL;
-	char last[ACTIVITY_ID_MAX + 1] = "";
 	int err = 0;
 
-	for (size_t i = 0; i < page->count && err == 0; i++) {
-		json_t *row =
-			page_row(page, newest_first ? page->count - 1 - i : i);
+	for (size_t i = 0; i < feed_rows_count(rows) && err == 0; i++) {
+		json_t *row = feed_row(rows, i);
 
-		err = row != NULL ? take_row(receiver, feed, row, last)
+		err = row != NULL ? take_row(receiver, feed, row, room, batch)
 				  : -ENOMEM;
 		json_decref(row);
 	}
+	batch->full = err == -ENOSPC;
 	if (err == -ENOMEM)
 		log_warning(receiver->deps.log,
 			    "inbox: out of memory; the rest follows later");
-	save_cursor(receiver, feed, last);
-	return *last != '\0' && err == 0;
 }
 
-/* True when the answer only was too large, and is to be asked for in smaller
- * pieces. */
-static bool narrow(struct receiver_feed *feed, int err)
+/* Lets everybody know of the batch, which is freed. */
+static void deliver(struct receiver *receiver, struct batch *batch)
 {
-	if ((err != -EMSGSIZE && err != -E2BIG) || feed->narrowed >= NARROWEST)
+	for (size_t i = 0; i < batch->count; i++) {
+		announce(receiver, batch->messages[i]);
+		if (inbox_put(receiver->options.inbox, &receiver->source,
+			      batch->messages[i]) == 0)
+			receiver->received++;
+		free(batch->messages[i]);
+	}
+}
+
+/* What was delivered is made safe, and then the cursor follows. */
+static void settle(struct receiver *receiver, struct feed *feed,
+		   const struct batch *batch)
+{
+	bool written = batch->count > 0;
+	int err = 0;
+
+	if (written && feed == &receiver->messages)
+		journal_seen(receiver->journal, batch->last, batch->at);
+	feed_moved(feed, batch->last, batch->at);
+	/* Also what an earlier page could not have written. */
+	if (feed->unsaved)
+		err = journal_sync(receiver->journal, DEADLINE_NEVER);
+	if (err == 0)
+		feed_save(feed);
+}
+
+/* Brings a page in. Returns whether all of it was taken. */
+static bool take_page(struct receiver *receiver, struct feed *feed,
+		      const struct feed_rows *rows, size_t room)
+{
+	struct batch *batch = calloc(1, sizeof(*batch));
+	bool all;
+
+	if (batch == NULL)
 		return false;
-	feed->narrowed++;
-	return true;
+	read_page(receiver, feed, rows, room, batch);
+	/* A failure has been said, and is no reason to keep messages back. */
+	if (batch->count > 0)
+		(void)journal_write(receiver->journal, DEADLINE_NEVER);
+	deliver(receiver, batch);
+	settle(receiver, feed, batch);
+	all = *batch->last != '\0' && !batch->full;
+	free(batch);
+	return all;
 }
 
-/* Whether the platform's complaint is about the cursor. */
-static bool blames_cursor(const struct receiver_feed *feed,
-			  const struct platform_reply *reply)
+static void say_full(struct receiver *receiver)
 {
-	if (reply->err != 0 || feed->cursor == NULL)
-		return false;
-	return reply->status == 410 ||
-	       ((reply->status == 400 || reply->status == 500) &&
-		!uuid_valid(feed->cursor));
-}
+	struct rt *rt = receiver->deps.rt;
 
-/* Forgets a cursor that the platform does not know. */
-static void drop_cursor(struct receiver *receiver, struct receiver_feed *feed,
-			int status)
-{
-	if (status == 410)
-		log_info(receiver->deps.log,
-			 "inbox poller: the platform no longer has the row of "
-			 "the cursor; taking the last ten minutes");
-	else
+	if (log_limit_pass(&receiver->full, clock_now(rt, CLOCK_ID_MONOTONIC),
+			   WORKSPACE_REPEAT_MS, NULL))
 		log_warning(receiver->deps.log,
-			    "inbox poller: the cursor was not the id of a row; "
-			    "it is forgotten, taking the last ten minutes");
-	forget_cursor(receiver, feed);
+			    "inbox: full: %u messages wait that nobody has "
+			    "been given yet. More are fetched when they have "
+			    "been read (wait_for_message, inbox_peek) and "
+			    "popped; the platform keeps them until then",
+			    receiver->source.unseen);
 }
 
-/* There are no rows: `err` says why, if the reply does not. Returns whether
- * the next poll should follow at once. */
-static bool failed(struct receiver *receiver, struct receiver_feed *feed,
-		   struct platform_reply *reply, int err)
-{
-	if (blames_cursor(feed, reply)) {
-		drop_cursor(receiver, feed, reply->status);
-		return true;
-	}
-	if (narrow(feed, err))
-		return true;
-	/* Of the same trouble only one feed tells. */
-	if (feed == &receiver->broadcasts &&
-	    (feed->failures.count > 0 || receiver->messages.failures.count > 0))
-		return false;
-	if (reply->err == 0 && err != 0) {
-		reply->err = err;
-		if (err == -EBADMSG && reply->detail == NULL)
-			reply->detail = strdup("the platform's answer is not a "
-					       "list of activities");
-	}
-	workspace_failed(&feed->failures, &receiver->deps, feed->kind->what,
-			 reply);
-	return false;
-}
-
-/* A page has come. Returns as failed. */
-static bool succeeded(struct receiver *receiver, struct receiver_feed *feed,
-		      const struct page *page, size_t full)
-{
-	bool is_full = page->count >= full;
-
-	workspace_succeeded(&feed->failures, &receiver->deps, feed->kind->what);
-	if (!is_full)
-		feed->narrowed = 0;
-	return take_page(receiver, feed, page) && is_full;
-}
-
-bool receiver_poll(struct receiver *receiver, struct receiver_feed *feed,
+bool receiver_poll(struct receiver *receiver, struct feed *feed,
 		   int64_t *retry_ms)
 {
-	const struct workspace_deps *deps = &receiver->deps;
-	struct platform_activity_query query = { .type = feed->kind->type,
-						 .peer_info = true };
-	struct platform_reply reply;
-	struct page page = { 0 };
+	uint32_t room;
+	struct feed_rows rows;
+	enum feed_answer answer;
 	bool again;
-	int err;
 
-	if (!feed->cursor_read)
-		read_cursor(receiver, feed);
-	query.cursor = feed->cursor;
-	if (feed->cursor == NULL)
-		query.since_secs = PLATFORM_SINCE_SECS;
-	query.limit = (feed->cursor != NULL ? with_cursor
-					    : without_cursor)[feed->narrowed];
-	platform_activity(deps->client, deps->who, &query, &reply);
-	*retry_ms = reply.retry_after_ms;
-	err = platform_ok(&reply) ? page_read(&page, &reply) : reply.err;
-	if (platform_ok(&reply) && err == 0)
-		again = succeeded(receiver, feed, &page,
-				  query.limit > 0 ? query.limit
-						  : PLATFORM_PAGE);
-	else
-		again = failed(receiver, feed, &reply, err);
-	page_free(&page);
-	platform_reply_free(&reply);
-	return again && task_cancelled(deps->rt) == 0;
+	*retry_ms = -1;
+	if (!receiver->opened && !open_journal(receiver))
+		return false;
+	room = inbox_room(receiver->options.inbox, &receiver->source);
+	if (room == 0) {
+		say_full(receiver);
+		return false;
+	}
+	answer = feed_ask(feed, room, &rows, retry_ms);
+	again = answer == FEED_AGAIN;
+	if (answer == FEED_ROWS)
+		again = take_page(receiver, feed, &rows, room) && rows.more;
+	feed_rows_free(&rows);
+	return again && task_cancelled(receiver->deps.rt) == 0;
 }
 
 /* Polls a feed until there is no more, or the platform wants a pause. */
-static int64_t drain(struct receiver *receiver, struct receiver_feed *feed)
+static int64_t drain(struct receiver *receiver, struct feed *feed)
 {
 	int64_t retry_ms = -1;
 	int at_once = 0;
 
 	while (receiver_poll(receiver, feed, &retry_ms) && retry_ms <= 0 &&
-	       at_once < RECEIVER_AT_ONCE_MAX && receiver->begun.set)
+	       at_once < RECEIVER_AT_ONCE_MAX && receiver->begun)
 		at_once++;
 	return retry_ms;
 }
 
+/* Of the same trouble only one feed tells. */
+static bool broadcasts_due(const struct receiver *receiver, int64_t now)
+{
+	return now >= receiver->broadcasts_ns &&
+	       receiver->messages.failures.count == 0;
+}
+
 static int64_t fetch(struct receiver *receiver)
 {
-	int64_t now = clock_now(receiver->deps.rt, CLOCK_ID_BOOTTIME);
 	int64_t retry_ms = drain(receiver, &receiver->messages);
+	int64_t now = clock_now(receiver->deps.rt, CLOCK_ID_BOOTTIME);
 
-	if (retry_ms > 0 || now < receiver->broadcasts_ns)
+	if (retry_ms > 0 || !broadcasts_due(receiver, now))
 		return retry_ms;
-	/* By the cadence of the polls, so that nothing wakes for this alone. */
+	/* By the cadence of the polls, so that nothing wakes for this alone; a
+	 * stream announces them. */
 	receiver->broadcasts_ns =
-		now + RECEIVER_BROADCASTS_MS * CLOCK_NS_PER_MS;
+		receiver->trusted
+			? INT64_MAX
+			: now + RECEIVER_BROADCASTS_MS * CLOCK_NS_PER_MS;
 	return drain(receiver, &receiver->broadcasts);
 }
 
-static void receiver_task(struct rt *rt, void *arg)
+int64_t receiver_pause_ms(uint32_t failures, uint32_t poll_ms, uint32_t random)
 {
-	struct receiver *receiver = arg;
+	int64_t pause = poll_ms;
 
-	while (event_wait(&receiver->begun, DEADLINE_NEVER) == 0) {
-		struct deadline next;
-		int64_t retry_ms;
-		int err;
-
-		event_clear(&receiver->wake);
-		retry_ms = fetch(receiver);
-		next = workspace_cadence(rt, receiver->started_ns,
-					 receiver->deps.config->poll_ms,
-					 retry_ms);
-		if (retry_ms > 0)
-			err = task_sleep(rt, next);
-		else
-			err = event_wait(&receiver->wake, next);
-		if (err < 0 && task_cancelled(rt) != 0)
-			break;
-	}
+	if (failures < RECEIVER_FAILURES || poll_ms >= RECEIVER_BACKOFF_MAX_MS)
+		return pause;
+	for (uint32_t i = RECEIVER_FAILURES;
+	     i <= failures && pause < RECEIVER_BACKOFF_MAX_MS; i++)
+		pause *= 2;
+	if (pause > RECEIVER_BACKOFF_MAX_MS)
+		pause = RECEIVER_BACKOFF_MAX_MS;
+	pause = pause * 3 / 4 + random % (pause / 2 + 1);
+	return pause < RECEIVER_BACKOFF_MAX_MS ? pause
+					       : RECEIVER_BACKOFF_MAX_MS;
 }
 
-int receiver_start(struct receiver *receiver, struct scope *scope)
+/* Sees to the next poll. */
+static void schedule(struct receiver *receiver, int64_t retry_ms)
 {
-	return task_spawn(scope, "receiver", TASK_STACK_NORMAL, receiver_task,
-			  receiver);
+	struct rt *rt = receiver->deps.rt;
+	uint32_t poll_ms = receiver->deps.config->poll_ms;
+	uint32_t failures = receiver->messages.trouble;
+	struct deadline next;
+	uint32_t random;
+
+	if (!receiver->begun || agenda_due(&receiver->item) != INT64_MAX)
+		return;
+	if (failures >= RECEIVER_FAILURES) {
+		io_random(rt, &random, sizeof(random));
+		agenda_at(receiver->options.agenda, &receiver->item,
+			  clock_now(rt, CLOCK_ID_BOOTTIME) +
+				  receiver_pause_ms(failures, poll_ms, random) *
+					  CLOCK_NS_PER_MS,
+			  WORKSPACE_SLACK_MS);
+		return;
+	}
+	if (receiver->trusted && poll_ms < RECEIVER_SAFETY_MS)
+		poll_ms = RECEIVER_SAFETY_MS;
+	else if (receiver->deps.who->pace != NULL)
+		poll_ms = pace_poll_ms(receiver->deps.who->pace, poll_ms);
+	next = workspace_cadence(rt, receiver->options.started_ns, poll_ms,
+				 retry_ms);
+	agenda_at(receiver->options.agenda, &receiver->item, next.ns,
+		  next.slack_ms);
+}
+
+/* True when the platform's limit wants a pause: it comes again then. */
+static bool must_wait(struct receiver *receiver)
+{
+	struct rt *rt = receiver->deps.rt;
+	struct pace *pace = receiver->deps.who->pace;
+	int64_t wait = pace ? pace_wait(pace, PACE_POLL,
+					clock_now(rt, CLOCK_ID_MONOTONIC))
+			    : 0;
+
+	if (wait > 0)
+		agenda_at(receiver->options.agenda, &receiver->item,
+			  clock_now(rt, CLOCK_ID_BOOTTIME) + wait,
+			  WORKSPACE_SLACK_MS);
+	return wait > 0;
+}
+
+static void run(struct agenda_item *item)
+{
+	struct receiver *receiver = (struct receiver *)item;
+	int64_t retry_ms = -1;
+
+	if (!receiver->begun)
+		return;
+	if (must_wait(receiver))
+		return;
+	task_patient(receiver->deps.rt, !receiver->hurry);
+	receiver->hurry = false;
+	retry_ms = fetch(receiver);
+	if (receiver->options.follow && receiver->opened &&
+	    !receiver->followed && receiver->begun)
+		receiver->followed = follower_start(&receiver->follower,
+						    receiver->scope) == 0;
+	schedule(receiver, retry_ms);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "app/state_dir.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -21,6 +20,7 @@
 static const char *const temp_endings[] = { ".tmp", ".tmp2", ".tmp3" };
 #define TEMP_COUNT (sizeof(temp_endings) / sizeof(*temp_endings))
 #define NAME_MAX_LEN STATE_DIR_NAME_MAX /* of a file with its ending */
+#define STALE_MAX 16			/* removed at a time */
 
 /* How the names of our files begin. */
 static const char *const known_names[] = {
@@ -527,23 +527,33 @@ int state_dir_sub(struct state_dir *dir, const char *name)
 	return fd;
 }
 
+/* Names of abandoned files; what does not fit is left for the next time. */
+struct stale {
+	struct rt *rt;
+	int dirfd;
+	size_t count;
+	char names[STALE_MAX][NAME_MAX_LEN];
+};
+
+static void note_stale(void *arg, const char *name)
+{
+	struct stale *stale = arg;
+	size_t size = strlen(name) + 1;
+
+	if (stale->count < STALE_MAX && size <= NAME_MAX_LEN &&
+	    is_temporary(name) && is_stale(stale->rt, stale->dirfd, name))
+		memcpy(stale->names[stale->count++], name, size);
+}
+
 void state_dir_clean(struct state_dir *dir)
 {
-	int dirfd = open_dir(dir, false);
-	const struct dirent *entry;
-	DIR *list;
+	struct stale stale = { .rt = dir->rt, .dirfd = open_dir(dir, false) };
 
-	if (dirfd < 0)
+	if (stale.dirfd < 0)
 		return;
-	list = fdopendir(dirfd);
-	if (list == NULL) {
-		io_close(dir->rt, dirfd);
-		return;
-	}
-	while ((entry = readdir(list)) != NULL)
-		if (is_temporary(entry->d_name) &&
-		    is_stale(dir->rt, dirfd, entry->d_name))
-			io_unlinkat(dir->rt, dirfd, entry->d_name, 0,
-				    DEADLINE_NEVER);
-	closedir(list);
+	io_list(dir->rt, stale.dirfd, note_stale, &stale);
+	for (size_t i = 0; i < stale.count; i++)
+		io_unlinkat(dir->rt, stale.dirfd, stale.names[i], 0,
+			    DEADLINE_NEVER);
+	io_close(dir->rt, stale.dirfd);
 }

@@ -8,8 +8,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
-#include <sys/pidfd.h>
-#include <unistd.h>
 
 #include "app/state_dir.h"
 #include "runtime/io.h"
@@ -42,9 +40,11 @@ static int is_same(struct state_dir *dir, const char *name, int fd)
 
 int state_lock_take(struct state_dir *dir, const char *name, int fd)
 {
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+	int err = io_flock(dir->rt, fd, LOCK_EX | LOCK_NB);
+
+	if (err == 0)
 		return is_same(dir, name, fd);
-	return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	return err == -EWOULDBLOCK ? -EBUSY : err;
 }
 
 int state_lock_sign(struct state_dir *dir, int fd, const char *line)
@@ -58,11 +58,9 @@ int state_lock_sign(struct state_dir *dir, int fd, const char *line)
 			    DEADLINE_NEVER);
 }
 
-int state_lock_watch_open(void)
+int state_lock_watch_open(struct state_dir *dir)
 {
-	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-
-	return fd >= 0 ? fd : -errno;
+	return io_inotify_open(dir->rt);
 }
 
 int state_lock_watch(struct state_dir *dir, int events, const char *name)
@@ -72,25 +70,24 @@ int state_lock_watch(struct state_dir *dir, int events, const char *name)
 
 	if (asprintf(&path, "%s/%s", state_dir_path(dir), name) < 0)
 		return -ENOMEM;
-	watch = inotify_add_watch(events, path, IN_CLOSE_WRITE);
-	if (watch < 0)
-		watch = -errno;
+	watch = io_inotify_add(dir->rt, events, path, IN_CLOSE_WRITE);
 	free(path);
 	return watch;
 }
 
-void state_lock_unwatch(int events, int watch)
+void state_lock_unwatch(struct state_dir *dir, int events, int watch)
 {
-	inotify_rm_watch(events, watch);
+	io_inotify_remove(dir->rt, events, watch);
 }
 
-ssize_t state_lock_ended(int events, int *watches, size_t cap)
+ssize_t state_lock_ended(struct state_dir *dir, int events, int *watches,
+			 size_t cap)
 {
 	struct inotify_event event[64];
 	size_t max = cap < 64 ? cap : 64;
 	ssize_t count = 0;
 	/* A watched file, unlike a directory, makes events without a name. */
-	ssize_t n = read(events, event, max * sizeof(*event));
+	ssize_t n = io_read_now(dir->rt, events, event, max * sizeof(*event));
 
 	for (ssize_t i = 0; i < n / (ssize_t)sizeof(*event); i++) {
 		if (event[i].mask & IN_Q_OVERFLOW)
@@ -101,9 +98,7 @@ ssize_t state_lock_ended(int events, int *watches, size_t cap)
 	return count;
 }
 
-int state_lock_process(int pid)
+int state_lock_process(struct state_dir *dir, int pid)
 {
-	int fd = pidfd_open(pid, 0);
-
-	return fd >= 0 ? fd : -errno;
+	return io_pidfd_open(dir->rt, pid);
 }

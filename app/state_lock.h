@@ -5,10 +5,10 @@
  *
  *	int fd = state_lock_open(dir, name);
  *	int err = state_lock_take(dir, name, fd);	// -EBUSY: another has
- *	int events = state_lock_watch_open();
+ *	int events = state_lock_watch_open(dir);
  *	int watch = state_lock_watch(dir, events, name);
  *	... io_poll(rt, events, POLLIN, deadline) ...
- *	n = state_lock_ended(events, watches, 64);	// those: try again
+ *	n = state_lock_ended(dir, events, watches, 64);	// those: try again
  *
  * The lock (flock(2)) goes with the last descriptor of whoever has it, so a
  * process that is killed leaves none behind. The file stays. Everybody keeps it
@@ -42,19 +42,20 @@ int state_lock_sign(struct state_dir *dir, int fd, const char *line);
 
 /* A descriptor that becomes readable when something happens to a watched file,
  * or a negative errno. For io_close. */
-int state_lock_watch_open(void);
+int state_lock_watch_open(struct state_dir *dir);
 
 /* Watches the file: the number of the watch, or a negative errno. */
 int state_lock_watch(struct state_dir *dir, int events, const char *name);
-void state_lock_unwatch(int events, int watch);
+void state_lock_unwatch(struct state_dir *dir, int events, int watch);
 
 /* Takes what has happened: fills in the watches of files that somebody has
  * closed, at most `cap`, and returns how many; 0 when there is no more. -EAGAIN
  * when something was missed: everything is to be looked at. */
-ssize_t state_lock_ended(int events, int *watches, size_t cap);
+ssize_t state_lock_ended(struct state_dir *dir, int events, int *watches,
+			 size_t cap);
 
 /* A descriptor that becomes readable when the process ends, or a negative
  * errno. For io_close. */
-int state_lock_process(int pid);
+int state_lock_process(struct state_dir *dir, int pid);
 
 #endif

@@ -302,8 +302,8 @@ static void send_task(struct delegation *d)
 
 	platform_new_id(call->tools->rt, message_id);
 	for (;;) {
-		snprintf(call->doing, sizeof(call->doing), "%.64s is at it",
-			 d->d.name);
+		snprintf(call->doing, sizeof(call->doing),
+			 "waiting for the answer of %.64s", d->d.name);
 		platform_a2a(call->tools->client, &call->source->who,
 			     d->d.peer_id, message_id, d->d.task, &reply);
 		read = read_reply(&answer, &reply);

@@ -67,6 +67,7 @@ static void leave_message(struct tool_call *call,
 {
 	json_t *json = message_view_json(call->tools, message);
 
+	inbox_show(call->tools->inbox, message);
 	call->untrusted = true;
 	tools_call_take(call, json_dump_text(json, 0));
 	if (json && mark(json))
@@ -123,6 +124,7 @@ static json_t *list_messages(const struct tools *tools, json_int_t limit,
 			json_decref(list);
 			list = NULL;
 		}
+		inbox_show(tools->inbox, message);
 		message = inbox_next(message);
 	}
 	*more = message && limit > 0;

@@ -306,17 +306,6 @@ void uploads_take(struct uploads *uploads, const char *workspace_id,
 	json_decref(list);
 }
 
-void uploads_recover(struct uploads *uploads)
-{
-	const struct activity_message *message;
-
-	if (uploads == NULL || uploads->inbox == NULL)
-		return;
-	for (message = inbox_first(uploads->inbox); message != NULL;
-	     message = inbox_next(message))
-		uploads_take(uploads, message->arrival_workspace_id, message);
-}
-
 /* The attachment as it is to be shown. False when out of memory. */
 static bool resolve(struct uploads *uploads, const struct member *member,
 		    json_t *attachment)

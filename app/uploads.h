@@ -9,7 +9,6 @@
  * which the platform forgets it.
  *
  *	receiver:  uploads_take		what a message brings, before it is put
- *		   uploads_recover	after a restart
  *	tools:	   uploads_resolve	the attachments as they are shown
  *
  * The message does not wait for its file: until it is here the attachment has
@@ -62,10 +61,6 @@ void uploads_free(struct uploads *uploads);
  * `uploads` may be NULL. Harmless when repeated. Does not park. */
 void uploads_take(struct uploads *uploads, const char *workspace_id,
 		  const struct activity_message *message);
-
-/* The same for all messages in the inbox, when those of an earlier process have
- * come back into it. `uploads` may be NULL. Does not park. */
-void uploads_recover(struct uploads *uploads);
 
 /* The attachments of a message (a JSON array as text, "" for none) that came
  * to this workspace (NULL or "": the primary), as they are to be shown. Those

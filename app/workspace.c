@@ -2,6 +2,7 @@
 #include "app/workspace.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,9 @@
 
 static const char registration[] = "molecule-mcp: registration";
 
+static void register_run(struct agenda_item *item);
+static void beat_run(struct agenda_item *item);
+
 void workspace_init(struct workspace *workspace,
 		    const struct workspace_deps *deps)
 {
@@ -27,9 +31,30 @@ void workspace_init(struct workspace *workspace,
 		.deps = *deps,
 		.started_ns = clock_now(deps->rt, CLOCK_ID_BOOTTIME),
 		.rejected_ms = WORKSPACE_REJECTED_MS,
+		.registration = { .run = register_run,
+				  .name = "register",
+				  .class = AGENDA_LATER },
+		.beat = { .run = beat_run,
+			  .name = "heartbeat",
+			  .class = AGENDA_FIRST },
 	};
-	event_init(deps->rt, &workspace->tried);
-	event_init(deps->rt, &workspace->nudge);
+	workspace->places = 1;
+}
+
+int64_t workspace_phase(const struct workspace *workspace, uint32_t interval_ms)
+{
+	int64_t ms =
+		(int64_t)interval_ms * workspace->place / workspace->places;
+
+	return workspace->started_ns +
+	       ms / WORKSPACE_STEP_MS * WORKSPACE_STEP_MS * CLOCK_NS_PER_MS;
+}
+
+/* Has the heartbeat go on early. */
+static void nudge(struct workspace *workspace)
+{
+	if (workspace->agenda != NULL)
+		agenda_now(workspace->agenda, &workspace->beat);
 }
 
 static void wipe(char *text)
@@ -58,7 +83,8 @@ void workspace_rest(struct workspace *workspace, bool resting)
 	if (workspace->resting == resting)
 		return;
 	workspace->resting = resting;
-	event_set(&workspace->nudge);
+	if (!resting)
+		nudge(workspace);
 }
 
 void workspace_task_begin(struct workspace *workspace)
@@ -331,7 +357,7 @@ static void registered(struct workspace *workspace,
 	keep_token(workspace, json);
 	if (!rejected)
 		return;
-	event_set(&workspace->nudge);
+	nudge(workspace);
 	if (deps->accepted != NULL)
 		deps->accepted(deps->arg);
 }
@@ -360,7 +386,10 @@ static bool register_once(struct workspace *workspace,
 		workspace_failed(failures, deps, registration, &reply);
 	}
 	platform_reply_free(&reply);
-	event_set(&workspace->tried);
+	/* The first beat has waited for this. */
+	if (!workspace->tried)
+		nudge(workspace);
+	workspace->tried = true;
 	return over;
 }
 
@@ -378,37 +407,55 @@ static int64_t pause_ms(const struct workspace *workspace, uint32_t attempt,
 	return workspace_backoff_ms(attempt, random, retry_ms);
 }
 
-static void register_task(struct rt *rt, void *arg)
+/* True when the platform's limit wants a pause: the item comes again then. */
+static bool must_wait(const struct workspace *workspace,
+		      struct agenda_item *item, enum pace_class class)
 {
-	struct workspace *workspace = arg;
-	struct workspace_failures failures = { 0 };
-	uint32_t attempt = 0;
-	int64_t retry_ms;
+	struct rt *rt = workspace->deps.rt;
+	struct pace *pace = workspace->deps.who->pace;
+	int64_t wait =
+		pace ? pace_wait(pace, class, clock_now(rt, CLOCK_ID_MONOTONIC))
+		     : 0;
 
+	if (wait > 0)
+		agenda_at(workspace->agenda, item,
+			  clock_now(rt, CLOCK_ID_BOOTTIME) + wait,
+			  WORKSPACE_SLACK_MS);
+	return wait > 0;
+}
+
+static void register_run(struct agenda_item *item)
+{
+	struct workspace *workspace =
+		(struct workspace *)((char *)item -
+				     offsetof(struct workspace, registration));
+	struct rt *rt = workspace->deps.rt;
+	int64_t retry_ms, pause;
+
+	if (must_wait(workspace, item, PACE_CALL))
+		return;
 	if (workspace->deps.greeted && workspace->deps.who->url->https)
 		event_wait(workspace->deps.greeted,
 			   deadline_in_ms(rt, WORKSPACE_GREETING_MS));
-	while (!register_once(workspace, &failures, &retry_ms)) {
-		if (task_sleep(rt,
-			       deadline_in_ms(rt, pause_ms(workspace, attempt,
-							   retry_ms))) < 0)
-			break;
-		attempt++;
+	if (register_once(workspace, &workspace->register_failures,
+			  &retry_ms)) {
+		workspace->registering = false;
+		return;
 	}
-	workspace->registering = false;
+	pause = pause_ms(workspace, workspace->attempt++, retry_ms);
+	agenda_at(workspace->agenda, item,
+		  clock_now(rt, CLOCK_ID_BOOTTIME) + pause * CLOCK_NS_PER_MS,
+		  WORKSPACE_SLACK_MS);
 }
 
 /* Registers, unless that is under way. */
 static int want_registration(struct workspace *workspace)
 {
-	int err;
-
 	if (workspace->registering)
 		return 0;
-	err = task_spawn(workspace->scope, "register", TASK_STACK_NORMAL,
-			 register_task, workspace);
-	workspace->registering = err == 0;
-	return err;
+	workspace->registering = true;
+	workspace->attempt = 0;
+	return agenda_now(workspace->agenda, &workspace->registration);
 }
 
 /* The answer must be there before the next beat is due, so that a platform
@@ -435,6 +482,16 @@ static void judge_beat(struct workspace *workspace,
 		workspace->unreachable = false;
 }
 
+static void note_beat(struct workspace *workspace)
+{
+	int64_t now = clock_now(workspace->deps.rt, CLOCK_ID_BOOTTIME);
+	int64_t gap = now - workspace->last_beat_ns;
+
+	if (workspace->last_beat_ns > 0 && gap > workspace->longest_gap_ns)
+		workspace->longest_gap_ns = gap;
+	workspace->last_beat_ns = now;
+}
+
 static void beat(struct workspace *workspace, int64_t *retry_ms)
 {
 	static const char what[] = "molecule-mcp: heartbeat";
@@ -452,6 +509,7 @@ static void beat(struct workspace *workspace, int64_t *retry_ms)
 	*retry_ms = reply.retry_after_ms;
 	judge_beat(workspace, &reply);
 	if (platform_ok(&reply)) {
+		note_beat(workspace);
 		workspace_succeeded(&workspace->failures, deps, what);
 		keep_secret(workspace, reply.json);
 	} else {
@@ -460,41 +518,69 @@ static void beat(struct workspace *workspace, int64_t *retry_ms)
 	platform_reply_free(&reply);
 }
 
-static void heartbeat_task(struct rt *rt, void *arg)
+/* Whether the platform's limit leaves this one its beats. */
+static bool fits(struct workspace *workspace)
 {
-	struct workspace *workspace = arg;
+	const struct workspace_deps *deps = &workspace->deps;
+	const struct pace *pace = deps->who->pace;
+	bool out = pace && workspace->place >= pace_fitting(pace);
+
+	if (out && !workspace->left_out)
+		log_error(deps->log,
+			  "molecule-mcp: workspace %s is not kept online: the "
+			  "platform lets this machine ask %u times a minute, "
+			  "which is enough for the heartbeats of %u of %u "
+			  "workspaces. Raise the platform's limit, or serve "
+			  "some of them from another address",
+			  deps->who->workspace_id, pace->limit,
+			  pace_fitting(pace), pace->members);
+	else if (!out && workspace->left_out)
+		log_warning(deps->log,
+			    "molecule-mcp: workspace %s is kept online again",
+			    deps->who->workspace_id);
+	workspace->left_out = out;
+	return !out;
+}
+
+static void beat_run(struct agenda_item *item)
+{
+	struct workspace *workspace =
+		(struct workspace *)((char *)item -
+				     offsetof(struct workspace, beat));
+	struct rt *rt = workspace->deps.rt;
+	const struct pace *pace = workspace->deps.who->pace;
+	struct deadline next;
+	int64_t retry_ms = -1;
+	uint32_t interval_ms;
+
+	if (workspace->resting || workspace->rejected ||
+	    must_wait(workspace, item, PACE_BEAT))
+		return;
+	task_patient(rt, true);
+	if (fits(workspace))
+		beat(workspace, &retry_ms);
+	if (workspace->resting || workspace->rejected)
+		return;
+	interval_ms = pace ? pace_beat_ms(pace)
+			   : workspace->deps.config->heartbeat_ms;
+	next = workspace_cadence(rt, workspace_phase(workspace, interval_ms),
+				 interval_ms, retry_ms);
+	agenda_at(workspace->agenda, item, next.ns, next.slack_ms);
+}
+
+int workspace_start(struct workspace *workspace, struct agenda *agenda)
+{
 	uint32_t interval_ms = workspace->deps.config->heartbeat_ms;
 	int64_t first_ms = interval_ms < WORKSPACE_FIRST_MS
 				   ? interval_ms
 				   : WORKSPACE_FIRST_MS;
-	int64_t retry_ms;
-	int err = event_wait(&workspace->tried, deadline_in_ms(rt, first_ms));
-
-	if (err == -ETIMEDOUT)
-		err = task_cancelled(rt);
-	while (err == 0) {
-		struct deadline next = DEADLINE_NEVER;
-
-		event_clear(&workspace->nudge);
-		if (!workspace->resting && !workspace->rejected) {
-			beat(workspace, &retry_ms);
-			next = workspace_cadence(rt, workspace->started_ns,
-						 interval_ms, retry_ms);
-		}
-		err = event_wait(&workspace->nudge, next);
-		if (err == -ETIMEDOUT)
-			err = task_cancelled(rt);
-	}
-}
-
-int workspace_start(struct workspace *workspace, struct scope *scope)
-{
+	int64_t now = clock_now(workspace->deps.rt, CLOCK_ID_BOOTTIME);
 	int err;
 
-	workspace->scope = scope;
+	workspace->agenda = agenda;
 	err = want_registration(workspace);
 	if (err < 0)
 		return err;
-	return task_spawn(scope, "heartbeat", TASK_STACK_NORMAL, heartbeat_task,
-			  workspace);
+	return agenda_at(agenda, &workspace->beat,
+			 now + first_ms * CLOCK_NS_PER_MS, 0);
 }

@@ -32,6 +32,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "app/agenda.h"
 #include "app/log.h"
 #include "runtime/clock.h"
 #include "runtime/event.h"
@@ -59,6 +60,9 @@ struct uploads;
 #define WORKSPACE_AUTH_LOUD 3	/* refusals in a row until the error */
 #define WORKSPACE_AUTH_AGAIN 20 /* and from one error to the next */
 #define WORKSPACE_REPEAT_MS 60000 /* the same warning again */
+/* Many workspaces are set apart in time by multiples of this, so that one
+ * wake-up serves several. */
+#define WORKSPACE_STEP_MS 500
 
 /* What a workspace works with; all borrowed for its life. */
 struct workspace_deps {
@@ -99,30 +103,38 @@ struct workspace_failures {
 
 struct workspace {
 	struct workspace_deps deps;
-	struct scope *scope;
-	bool registering;     /* the registration task lives */
-	bool registered;      /* registration has succeeded once */
+	struct agenda *agenda; /* NULL before workspace_start */
+	struct agenda_item registration, beat;
+	uint32_t attempt;     /* of the registration under way */
+	bool registering;     /* it is wanted and has not come about */
+	bool tried;	      /* registration has been tried once */
+	bool registered;      /* it has succeeded once */
 	bool rejected;	      /* it was refused, and has not succeeded since */
 	uint32_t rejected_ms; /* until it is tried again: at least this */
 	bool resting;	      /* no beats */
-	struct event nudge;   /* the heartbeat's pause is over early */
-	struct event tried;   /* it has been tried once */
 	uint32_t active;      /* delegations under way */
-	int64_t started_ns;   /* BOOTTIME; zero of uptime and cadence */
-	bool unreachable;     /* beats have not got through lately */
-	char *secret; /* the inbound secret that the file holds; owned */
-	json_t *card; /* to register with; NULL: as configured */
+	int64_t started_ns;   /* BOOTTIME; zero of uptime */
+	/* Its place among so many that beat on the same platform: what sets
+	 * them apart in time. One of 1 by itself. */
+	uint32_t place, places;
+	bool left_out; /* the platform's limit does not allow its beats */
+	int64_t last_beat_ns; /* BOOTTIME; of the last that got through */
+	int64_t longest_gap_ns;
+	bool unreachable; /* beats have not got through lately */
+	char *secret;	  /* the inbound secret that the file holds; owned */
+	json_t *card;	  /* to register with; NULL: as configured */
 	struct workspace_failures failures; /* of the heartbeat */
+	struct workspace_failures register_failures;
 };
 
 void workspace_init(struct workspace *workspace,
 		    const struct workspace_deps *deps);
-/* Wipes and frees; its tasks must have ended. */
+/* Wipes and frees; the agenda must have ended. */
 void workspace_fini(struct workspace *workspace);
 
-/* Spawns the registration and heartbeat tasks into `scope`. 0 or -ENOMEM.
+/* Puts registration, at once, and the heartbeat on the agenda. 0 or -ENOMEM.
  * Does not park. */
-int workspace_start(struct workspace *workspace, struct scope *scope);
+int workspace_start(struct workspace *workspace, struct agenda *agenda);
 
 /* Stops the beats for a while, or goes on with one at once. Idempotent. Does
  * not park. */
@@ -146,6 +158,10 @@ void workspace_failed(struct workspace_failures *failures,
 /* Notes a success; says so if there had been a failure. Does not park. */
 void workspace_succeeded(struct workspace_failures *failures,
 			 const struct workspace_deps *deps, const char *what);
+
+/* Where a cadence of this interval begins for the workspace: BOOTTIME. */
+int64_t workspace_phase(const struct workspace *workspace,
+			uint32_t interval_ms);
 
 /* The next time of a cadence after `now`, counted from `start`. All BOOTTIME
  * nanoseconds; missed ones are left out. Pure. */

@@ -39,12 +39,16 @@ static int put(const char *data, size_t len)
 int main(int argc, char **argv)
 {
 	static char buf[65536];
-	size_t len = argc == 2 ? strlen(argv[1]) + 1 : 0;
-	char *answers = malloc(len * TOGETHER + 1);
+	char *answers;
+	size_t len;
 	ssize_t n;
 
-	if (len == 0 || !answers)
+	if (argc != 2)
 		return 2;
+	len = strlen(argv[1]) + 1;
+	answers = malloc(len * TOGETHER);
+	if (!answers)
+		return 1;
 	for (size_t i = 0; i < TOGETHER; i++) {
 		memcpy(answers + i * len, argv[1], len - 1);
 		answers[i * len + len - 1] = '\n';
@@ -56,9 +60,10 @@ int main(int argc, char **argv)
 			size_t now = lines < TOGETHER ? lines : TOGETHER;
 
 			if (put(answers, now * len) < 0)
-				return 1;
+				_exit(1);
 			lines -= now;
 		}
 	}
+	free(answers);
 	return 0;
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * idle_curl TRACE WINDOW-MS URL [ROOTS] - the peer of `idle`: a libcurl multi
- * client that sends the requests of a trace (relay.h says how it is written)
- * with their own headers and bodies at their own times, over kept connections,
- * and does so again every WINDOW-MS. ROOTS is a file of root certificates.
+ * idle_curl TRACE WINDOW-MS URL ROOTS [STREAM] - the peer of `idle`: a libcurl
+ * multi client that sends the requests of a trace (relay.h says how it is
+ * written) with their own headers and bodies at their own times, over kept
+ * connections, and does so again every WINDOW-MS. ROOTS is a file of root
+ * certificates, or "-". STREAM is the path of an event stream that it follows
+ * all the time, with the headers of the trace's last GET.
  */
 #include <curl/curl.h>
 #include <stdbool.h>
@@ -25,6 +27,7 @@ struct request {
 static struct request requests[REQUESTS_MOST];
 static size_t count;
 static const char *roots; /* NULL: libcurl's own choice */
+static struct curl_slist *get_headers;
 
 __attribute__((noreturn)) static void die(const char *what)
 {
@@ -77,6 +80,8 @@ static CURL *prepare(char *text, size_t head, size_t body, const char *base)
 		if (!its_own(line))
 			headers = curl_slist_append(headers, line);
 
+	if (strcmp(method, "GET") == 0)
+		get_headers = headers;
 	curl_easy_setopt(easy, CURLOPT_URL, url);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore);
@@ -140,18 +145,38 @@ static void reap(CURLM *multi)
 	}
 }
 
+/* Begins to follow the event stream there. */
+static void follow(CURLM *multi, const char *base, const char *path)
+{
+	CURL *easy = curl_easy_init();
+	char url[2048];
+
+	snprintf(url, sizeof(url), "%s%s", base, path);
+	if (!easy)
+		die("no handle for the stream");
+	curl_easy_setopt(easy, CURLOPT_URL, url);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, get_headers);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	if (roots)
+		curl_easy_setopt(easy, CURLOPT_CAINFO, roots);
+	curl_multi_add_handle(multi, easy);
+}
+
 int main(int argc, char **argv)
 {
-	if (argc != 4 && argc != 5)
-		die("usage: idle_curl TRACE WINDOW-MS URL [ROOTS]");
+	if (argc != 5 && argc != 6)
+		die("usage: idle_curl TRACE WINDOW-MS URL ROOTS [STREAM]");
 	int64_t window = strtoll(argv[2], NULL, 10);
-	roots = argv[4];
+	roots = strcmp(argv[4], "-") == 0 ? NULL : argv[4];
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	load(argv[1], argv[3]);
 
 	CURLM *multi = curl_multi_init();
 	if (!multi)
 		die("no multi handle");
+	if (argc == 6)
+		follow(multi, argv[3], argv[5]);
 	int64_t base = now_ms();
 	for (size_t next = 0;;) {
 		struct request *request = &requests[next];

@@ -2,8 +2,7 @@
 /*
  * mcp - CPU for each call of molecule-mcp, beside a C program that answers with
  * a canned line and a Node server made with the official SDK. All three run the
- * whole time and take turns; their CPU time is what the scheduler counted for
- * all their threads.
+ * whole time and take turns; their CPU time is what the scheduler counted.
  *
  * Client and servers share one CPU. With BENCH_APART=1 the client has another:
  * then an idle CPU is woken for each call, which on a virtual machine costs ten
@@ -13,13 +12,14 @@
  * the packages of tests/interop (npm, a registry) there is no Node server.
  */
 #include <errno.h>
-#include <glob.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench/util.h"
@@ -72,29 +72,16 @@ static struct child ours, node, canned[KINDS];
 static bool has_node;
 static long next_id = 1;
 
-/* Nanoseconds of CPU that all threads of a process have had. */
-static double cpu_ns(pid_t pid)
+/* CPU that all its threads have had, those that are gone among them. */
+static double cpu_us(const struct child *child)
 {
-	char pattern[64];
-	double sum = 0;
-	glob_t threads;
+	struct timespec cpu;
+	clockid_t clock;
 
-	snprintf(pattern, sizeof(pattern), "/proc/%d/task/*/schedstat",
-		 (int)pid);
-	if (glob(pattern, 0, NULL, &threads) != 0)
-		bench_die("%s: nothing there", pattern);
-	for (size_t i = 0; i < threads.gl_pathc; i++) {
-		char text[128] = "";
-		FILE *file = fopen(threads.gl_pathv[i], "re");
-
-		if (!file)
-			continue;
-		if (fgets(text, sizeof(text), file))
-			sum += strtod(text, NULL);
-		fclose(file);
-	}
-	globfree(&threads);
-	return sum;
+	if (clock_getcpuclockid(child->pid, &clock) != 0 ||
+	    clock_gettime(clock, &cpu) != 0)
+		bench_die("process %d has ended", (int)child->pid);
+	return (double)cpu.tv_sec * 1e6 + (double)cpu.tv_nsec / 1e3;
 }
 
 /* Reads until that many lines have come; what follows the last is kept
@@ -139,14 +126,13 @@ static void exchange(struct child *child, const struct kind *kind, char *first)
 /* CPU for each of so many calls, in microseconds. */
 static double measure(struct child *child, const struct kind *kind, long calls)
 {
-	double before = cpu_ns(child->pid);
+	double before = cpu_us(child);
 	long turns = calls / kind->depth;
 
 	for (long i = 0; i < turns; i++)
 		exchange(child, kind, NULL);
 	usleep(2000); /* it goes back to sleep, and is counted then */
-	return (cpu_ns(child->pid) - before) / 1000 /
-	       (double)(turns * kind->depth);
+	return (cpu_us(child) - before) / (double)(turns * kind->depth);
 }
 
 static void shake_hands(struct child *child)
@@ -185,23 +171,27 @@ static void start_canned(void)
 static void start_node(void)
 {
 	static char run[PATH_MAX], root[PATH_MAX], line[PATH_MAX];
-	static char server[PATH_MAX + 32], tools[PATH_MAX + 32];
-	static char packages[PATH_MAX + 32], command[PATH_MAX + 32];
+	static char server[PATH_MAX], tools[PATH_MAX], packages[PATH_MAX];
+	static const char script[] = "tests/interop/run";
+	struct child installer;
 
-	bench_beside(run, sizeof(run), 3, "tests/interop/run");
-	snprintf(root, sizeof(root), "%.*s",
-		 (int)(strlen(run) - strlen("/tests/interop/run")), run);
-	snprintf(command, sizeof(command), "'%s' packages", run);
-	FILE *said = popen(command, "re");
-	while (said && fgets(line, sizeof(line), said))
-		line[strcspn(line, "\n")] = '\0';
-	if (!said || pclose(said) != 0) {
+	bench_beside(run, sizeof(run), 3, script);
+	memcpy(root, run, strlen(run) - strlen(script));
+	child_start(&installer, (char *[]){ run, "packages", NULL }, environ,
+		    0);
+	waitpid(installer.pid, NULL, 0); /* it may have to fetch them */
+	child_line(&installer, line, sizeof(line));
+	child_end(&installer);
+	if (*line != '/') {
 		printf("no Node server: %s\n", line);
 		return;
 	}
-	snprintf(server, sizeof(server), "%s/bench/mcp_server.cjs", root);
-	snprintf(tools, sizeof(tools), "%s/proto/tools.json", root);
-	snprintf(packages, sizeof(packages), "%s/build/interop", root);
+	snprintf(server, sizeof(server), "%.*sbench/mcp_server.cjs",
+		 PATH_MAX / 2, root);
+	snprintf(tools, sizeof(tools), "%.*sproto/tools.json", PATH_MAX / 2,
+		 root);
+	snprintf(packages, sizeof(packages), "%.*sbuild/interop", PATH_MAX / 2,
+		 root);
 	child_start(&node, (char *[]){ line, server, tools, packages, NULL },
 		    environ, 0);
 	shake_hands(&node);

@@ -18,10 +18,27 @@
 
 #define LINE_WAIT_MS 10000 /* how long a child may take to say something */
 #define END_WAIT_MS 5000
+#define CHILDREN_MOST 16
+
+/* Those that a bench which dies takes with it; 0: free. */
+static pid_t children[CHILDREN_MOST];
+
+static void children_change(pid_t from, pid_t to)
+{
+	for (size_t i = 0; i < CHILDREN_MOST; i++)
+		if (children[i] == from) {
+			children[i] = to;
+			return;
+		}
+}
 
 void bench_die(const char *format, ...)
 {
 	va_list args;
+
+	for (size_t i = 0; i < CHILDREN_MOST; i++)
+		if (children[i] > 0)
+			kill(children[i], SIGKILL);
 
 	fputs("bench: ", stderr);
 	va_start(args, format);
@@ -66,6 +83,23 @@ long bench_setting(const char *name, long otherwise)
 	if (*end || value <= 0)
 		bench_die("%s=%s: a positive number is expected", name, text);
 	return value;
+}
+
+bool bench_chosen(const char *word)
+{
+	const char *cases = getenv("BENCH_CASES");
+	size_t len = strlen(word);
+
+	if (!cases || !*cases)
+		return true;
+	while (*cases) {
+		size_t n = strcspn(cases, " ");
+
+		if (n == len && strncmp(cases, word, n) == 0)
+			return true;
+		cases += n + strspn(cases + n, " ");
+	}
+	return false;
 }
 
 void bench_beside(char *path, size_t cap, int up, const char *name)
@@ -146,6 +180,7 @@ void child_start(struct child *child, char *const argv[], char *const env[],
 	int err = posix_spawn(&child->pid, argv[0], &actions, NULL, argv, env);
 	if (err)
 		bench_die("%s: %s", argv[0], strerror(err));
+	children_change(0, child->pid);
 	posix_spawn_file_actions_destroy(&actions);
 	close(in[0]);
 	close(out[1]);
@@ -194,6 +229,7 @@ void child_line(struct child *child, char *line, size_t cap)
 
 void child_end(struct child *child)
 {
+	children_change(child->pid, 0);
 	close(child->in);
 	for (int waited = 0; waitpid(child->pid, NULL, WNOHANG) == 0;
 	     waited++) {

@@ -9,11 +9,12 @@
 #ifndef BENCH_UTIL_H
 #define BENCH_UTIL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Prints the message and exits. */
+/* Prints the message, kills the children and exits. */
 __attribute__((noreturn, format(printf, 1, 2))) void
 bench_die(const char *format, ...);
 
@@ -25,6 +26,10 @@ void bench_pin(void);
 
 /* The environment's whole number `name`, or `otherwise`. */
 long bench_setting(const char *name, long otherwise);
+
+/* Whether BENCH_CASES, words with blanks between, has this one or is not set.
+ */
+bool bench_chosen(const char *word);
 
 /* The path of `name` next to this program's own binary (`up` directories
  * above it), in static storage of the caller. */

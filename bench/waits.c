@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/console.h"
+#include "bench/cost.h"
 #include "bench/util.h"
 #include "bench/world.h"
 
@@ -42,18 +44,10 @@ static struct child mcp;
 
 static long rss_kb(void)
 {
-	char path[64], line[256];
-	long kb = -1;
+	struct cost cost;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)mcp.pid);
-	FILE *file = fopen(path, "re");
-	if (!file)
-		bench_die("molecule-mcp has ended");
-	while (kb < 0 && fgets(line, sizeof(line), file))
-		if (strncmp(line, "VmRSS:", 6) == 0)
-			kb = strtol(line + 6, NULL, 10);
-	fclose(file);
-	return kb;
+	cost_read(mcp.pid, &cost);
+	return cost.rss_kb;
 }
 
 static void fill(struct burst *burst, long first, long count, int timeout)
@@ -75,11 +69,12 @@ static void fill(struct burst *burst, long first, long count, int timeout)
 /* An answer, or a notification, which does not count. */
 static void take_line(struct burst *burst, const char *line)
 {
+	static const char start[] = "{\"jsonrpc\":\"2.0\",\"id\":";
 	long id;
 
-	if (sscanf(line, "{\"jsonrpc\":\"2.0\",\"id\":%ld,", &id) != 1)
+	if (strncmp(line, start, strlen(start)) != 0)
 		return;
-	id -= burst->first;
+	id = strtol(line + strlen(start), NULL, 10) - burst->first;
 	if (id < 0 || id >= burst->count || burst->seen[id])
 		bench_die("an answer to nothing: %.200s", line);
 	if (strstr(line, "\"isError\":true") || strstr(line, "\"error\":"))
@@ -158,6 +153,18 @@ static void start(struct world *world)
 	sleep(2); /* it registers, polls, follows */
 }
 
+/* The user writes to the workspace. */
+static void say(struct world *world)
+{
+	struct console console;
+
+	console_open(&console, world->port);
+	json_decref(console_ask(&console, "POST",
+				"/demo/workspaces/" WORLD_WORKSPACE "/messages",
+				"{\"text\":\"for all\"}"));
+	console_close(&console);
+}
+
 int main(void)
 {
 	static struct world world;
@@ -185,7 +192,7 @@ int main(void)
 	printf("  %-36s %9ld  in flight, RSS %ld KiB\n", "waiting", waits,
 	       rss_kb());
 	began = bench_now();
-	world_say(&world, "for all");
+	say(&world);
 	run(&burst, waits);
 	done(&burst, "answered by a message", began);
 	free(burst.requests);

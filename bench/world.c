@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "bench/world.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define TOKEN "bench-token-0123456789"
@@ -88,30 +86,6 @@ void world_open_with(struct world *world, const char *const *flags)
 	world->env[2] = (char *)"WORKSPACE_ID=" WORLD_WORKSPACE;
 	world->env[3] = (char *)"MOLECULE_WORKSPACE_TOKEN=" TOKEN;
 	world->env[4] = NULL;
-}
-
-void world_say(struct world *world, const char *text)
-{
-	struct sockaddr_in to = {
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)world->port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	char request[1024], answer[64] = "";
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int len = snprintf(request, sizeof(request),
-			   "POST /demo/workspaces/" WORLD_WORKSPACE
-			   "/messages HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-			   "Connection: close\r\nContent-Length: %zu\r\n\r\n"
-			   "{\"text\":\"%s\"}",
-			   strlen(text) + strlen("{\"text\":\"\"}"), text);
-
-	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0 ||
-	    write(fd, request, (size_t)len) != len ||
-	    read(fd, answer, sizeof(answer) - 1) <= 0 ||
-	    !strstr(answer, " 200 "))
-		bench_die("the user cannot write: %s", answer);
-	close(fd);
 }
 
 void world_close(struct world *world)

@@ -27,8 +27,9 @@ struct world {
 #define WORLD_INITIALIZED                                                      \
 	"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n"
 
-/* Its id. */
+/* The workspace. */
 #define WORLD_WORKSPACE "3f0c6c3e-7b1e-4f57-9d43-1c0a5b8e2d11"
+
 #define WORLD_FLAGS_MAX 8
 
 /* Starts the platform; the environment names its port. */
@@ -41,8 +42,6 @@ void world_set(struct world *world, char *variable);
 void world_set_port(struct world *world, int port);
 /* The same, over https, with the roots in that file. */
 void world_set_https(struct world *world, int port, const char *roots);
-/* The user writes to the workspace. */
-void world_say(struct world *world, const char *text);
 void world_close(struct world *world);
 
 #endif

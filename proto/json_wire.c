@@ -41,10 +41,12 @@ static size_t walk(const char *text, size_t len, enum json_wire where,
 
 	*used = 0;
 	while (at < len) {
-		bool valid;
-		size_t step = utf8_step(text + at, len - at, &valid);
-		size_t size = size_of(text + at, step, valid, where);
+		bool valid = true;
+		size_t step = 1, size;
 
+		if ((unsigned char)text[at] >= 0x80)
+			step = utf8_step(text + at, len - at, &valid);
+		size = size_of(text + at, step, valid, where);
 		if (size > room - *used)
 			break;
 		*used += size;

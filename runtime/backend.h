@@ -102,6 +102,15 @@ enum sys_code {
 	SYS_FSTATAT,
 	SYS_FCHMOD,
 	SYS_ISATTY, /* 1 or an error */
+	SYS_READ,   /* of a descriptor that is never waited for */
+	SYS_WRITE,  /* as much as goes at once; -EOPNOTSUPP: cannot tell */
+	SYS_LIST,   /* each name in the directory fd, but . and .. */
+	SYS_FLOCK,
+	SYS_INOTIFY_NEW,
+	SYS_INOTIFY_ADD,    /* path, a: mask */
+	SYS_INOTIFY_REMOVE, /* a: watch */
+	SYS_PIDFD,	    /* a: pid */
+	SYS_GETPID,
 };
 
 struct sys_call {
@@ -112,6 +121,10 @@ struct sys_call {
 	socklen_t len;
 	const char *path;
 	struct stat *st;
+	void *buf; /* SYS_READ, SYS_WRITE */
+	size_t count;
+	void (*each)(void *arg, const char *name); /* SYS_LIST */
+	void *arg;
 };
 
 struct backend;

@@ -44,6 +44,9 @@
 #define ENTER_NO_IOWAIT (1u << 7)
 #define FEAT_NO_IOWAIT (1u << 17)
 #define REGISTER_CLOCK 29
+/* After a patient request was sent, waits are patient for so long: the answers
+ * of many take that long to come. */
+#define PATIENCE_NS (20 * CLOCK_NS_PER_MS)
 
 struct register_clock {
 	uint32_t clockid;
@@ -255,8 +258,7 @@ static void uring_submit(struct backend *backend, struct op *op)
 	/* A request is answered soon; what is only listened for may come at any
 	 * time, and is no reason to begin waiting for others. */
 	if (op->patient && op->code == OP_EXCHANGE) {
-		u->patient_until = kernel_clock(CLOCK_MONOTONIC) +
-				   TASK_PATIENCE_US * INT64_C(1000);
+		u->patient_until = kernel_clock(CLOCK_MONOTONIC) + PATIENCE_NS;
 	}
 	queue(u, op);
 }
@@ -434,12 +436,11 @@ static int64_t wake_time(struct uring *u, const int64_t latest[CLOCK_ID_COUNT])
  * for the first completion. */
 static uint32_t patience(const struct uring *u)
 {
-	int64_t left;
-
 	if (u->patient < 2 || !u->min_wait)
 		return 0;
-	left = u->patient_until - kernel_clock(CLOCK_MONOTONIC);
-	return left > 0 ? (uint32_t)(left / 1000) : 0;
+	return kernel_clock(CLOCK_MONOTONIC) < u->patient_until
+		       ? TASK_PATIENCE_US
+		       : 0;
 }
 
 static void uring_wait(struct backend *backend,

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stddef.h>
-#include <sys/uio.h>
 
 #include "runtime/sched.h"
 
@@ -177,13 +176,10 @@ static int transfer_all(struct rt *rt, enum op_code code, const char *what,
 
 ssize_t io_write_now(struct rt *rt, int fd, const void *buf, size_t len)
 {
-	struct iovec part = { (void *)(uintptr_t)buf, len };
-	ssize_t n = pwritev2(fd, &part, 1, -1, RWF_NOWAIT);
-
-	(void)rt;
-	if (n >= 0)
-		return n;
-	return errno == EINVAL || errno == ENOSYS ? -EOPNOTSUPP : -errno;
+	return immediate(rt, &(struct sys_call){ .code = SYS_WRITE,
+						 .fd = fd,
+						 .buf = (void *)(uintptr_t)buf,
+						 .count = count(len) });
 }
 
 int io_write_all(struct rt *rt, int fd, const void *buf, size_t len,
@@ -383,6 +379,60 @@ int io_fchmod(struct rt *rt, int fd, mode_t mode)
 	return immediate(rt, &(struct sys_call){ .code = SYS_FCHMOD,
 						 .fd = fd,
 						 .a = (int)mode });
+}
+
+ssize_t io_read_now(struct rt *rt, int fd, void *buf, size_t len)
+{
+	return immediate(rt, &(struct sys_call){ .code = SYS_READ,
+						 .fd = fd,
+						 .buf = buf,
+						 .count = count(len) });
+}
+
+int io_list(struct rt *rt, int dirfd, void (*each)(void *arg, const char *name),
+	    void *arg)
+{
+	return immediate(rt, &(struct sys_call){ .code = SYS_LIST,
+						 .fd = dirfd,
+						 .each = each,
+						 .arg = arg });
+}
+
+int io_flock(struct rt *rt, int fd, int operation)
+{
+	return immediate(rt, &(struct sys_call){ .code = SYS_FLOCK,
+						 .fd = fd,
+						 .a = operation });
+}
+
+int io_inotify_open(struct rt *rt)
+{
+	return immediate(rt, &(struct sys_call){ .code = SYS_INOTIFY_NEW });
+}
+
+int io_inotify_add(struct rt *rt, int fd, const char *path, uint32_t mask)
+{
+	return immediate(rt, &(struct sys_call){ .code = SYS_INOTIFY_ADD,
+						 .fd = fd,
+						 .path = path,
+						 .a = (int)mask });
+}
+
+int io_inotify_remove(struct rt *rt, int fd, int watch)
+{
+	return immediate(rt, &(struct sys_call){ .code = SYS_INOTIFY_REMOVE,
+						 .fd = fd,
+						 .a = watch });
+}
+
+int io_pidfd_open(struct rt *rt, int pid)
+{
+	return immediate(rt, &(struct sys_call){ .code = SYS_PIDFD, .a = pid });
+}
+
+int io_getpid(struct rt *rt)
+{
+	return immediate(rt, &(struct sys_call){ .code = SYS_GETPID });
 }
 
 void io_random(struct rt *rt, void *buf, size_t len)

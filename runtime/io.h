@@ -111,6 +111,21 @@ int io_fstat(struct rt *rt, int fd, struct stat *st);
 int io_fstatat(struct rt *rt, int dirfd, const char *path, struct stat *st,
 	       int flags);
 int io_fchmod(struct rt *rt, int fd, mode_t mode);
+/* read(2) of a descriptor made so that it never waits (io_inotify_open):
+ * -EAGAIN when there is nothing. */
+ssize_t io_read_now(struct rt *rt, int fd, void *buf, size_t len);
+/* Calls each(arg, name) for all names in an open directory, but "." and "..";
+ * it must not park. Waits for the disk, as long as that takes. */
+int io_list(struct rt *rt, int dirfd, void (*each)(void *arg, const char *name),
+	    void *arg);
+int io_flock(struct rt *rt, int fd, int operation);
+/* inotify(7): a descriptor, a watch, 0; or a negative errno. */
+int io_inotify_open(struct rt *rt);
+int io_inotify_add(struct rt *rt, int fd, const char *path, uint32_t mask);
+int io_inotify_remove(struct rt *rt, int fd, int watch);
+/* pidfd_open(2), getpid(2). */
+int io_pidfd_open(struct rt *rt, int pid);
+int io_getpid(struct rt *rt);
 /* getrandom(2): fills the buffer; in a simulated world, from the seed. */
 void io_random(struct rt *rt, void *buf, size_t len);
 

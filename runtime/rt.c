@@ -33,6 +33,9 @@ static int choose_backend(struct rt *rt, const struct rt_options *options)
 	enum rt_backend wanted = wanted_backend(options);
 	int err = 0;
 
+	if (options->make_backend)
+		return options->make_backend(&rt->backend, rt,
+					     options->make_arg);
 	if (wanted != RT_BACKEND_EPOLL) {
 		err = backend_uring_new(&rt->backend, options, &rt->counters);
 		if (!err || wanted == RT_BACKEND_URING || err == -EMFILE ||
@@ -70,45 +73,54 @@ const char *rt_refusal(int err, char *buf, size_t cap)
 	return backend_uring_refusal(err, buf, cap);
 }
 
-struct first {
-	int (*fn)(struct rt *rt, void *arg);
-	void *arg;
-	int result;
-};
-
 static void first_task(struct rt *rt, void *arg)
 {
-	struct first *first = arg;
+	struct rt_first *first = arg;
 
 	first->result = first->fn(rt, first->arg);
+}
+
+int rt_start(struct rt *rt, const char *name,
+	     int (*fn)(struct rt *rt, void *arg), void *arg)
+{
+	rt->first = (struct rt_first){ .fn = fn, .arg = arg };
+	scope_open(rt, &rt->first.scope, DEADLINE_NEVER);
+	return task_spawn(&rt->first.scope, name, TASK_STACK_LARGE, first_task,
+			  &rt->first);
+}
+
+bool rt_step(struct rt *rt, int *result)
+{
+	/* Time has passed since the runtime last ran, if it did. */
+	for (int i = 0; i < CLOCK_ID_COUNT; i++)
+		rt->now_known[i] = false;
+	if (!rt->current) {
+		struct task *task = rt->ready_first;
+
+		rt->ready_first = rt->ready_last = NULL;
+		rt->budget = SCHED_BUDGET;
+		rt->current = task;
+		task->state = TASK_RUNNING;
+		rt->from_thread = true;
+	}
+	san_switch_begin(&rt->thread_san, &rt->current->san);
+	context_switch(&rt->thread_sp, rt->current->sp);
+	san_switch_end(&rt->thread_san, NULL);
+	if (rt->tasks > 0)
+		return false;
+	*result = rt->first.result;
+	return true;
 }
 
 int rt_run(struct rt *rt, const char *name, int (*fn)(struct rt *rt, void *arg),
 	   void *arg)
 {
-	struct first first = { .fn = fn, .arg = arg };
-	struct scope scope;
+	int result = rt_start(rt, name, fn, arg);
 
-	scope_open(rt, &scope, DEADLINE_NEVER);
-	int err =
-		task_spawn(&scope, name, TASK_STACK_LARGE, first_task, &first);
-	if (err)
-		return err;
-
-	/* Time has passed since the runtime last ran, if it did. */
-	for (int i = 0; i < CLOCK_ID_COUNT; i++)
-		rt->now_known[i] = false;
-	rt->budget = SCHED_BUDGET;
-
-	struct task *task = rt->ready_first;
-	rt->ready_first = rt->ready_last = NULL;
-	rt->current = task;
-	task->state = TASK_RUNNING;
-	rt->from_thread = true;
-	san_switch_begin(&rt->thread_san, &task->san);
-	context_switch(&rt->thread_sp, task->sp);
-	san_switch_end(&rt->thread_san, NULL);
-	return first.result;
+	if (result == 0)
+		while (!rt_step(rt, &result))
+			;
+	return result;
 }
 
 void rt_free(struct rt *rt)

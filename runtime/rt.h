@@ -20,13 +20,18 @@
 #ifndef RUNTIME_RT_H
 #define RUNTIME_RT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "runtime/clock.h"
 
+struct backend;
 struct rt;
 struct scope;
+
+/* Makes a backend for the runtime: 0 with *out set, or a negative errno. */
+typedef int (*rt_backend_fn)(struct backend **out, struct rt *rt, void *arg);
 
 /* Which backend does the I/O. */
 enum rt_backend {
@@ -42,6 +47,10 @@ enum rt_backend {
 /* All-zero options are the defaults. */
 struct rt_options {
 	enum rt_backend backend;
+	/* When set, it makes the backend, and `backend` does not count: for
+	 * worlds other than the kernel's (sim_world.h). */
+	rt_backend_fn make_backend;
+	void *make_arg;
 	/* Tasks alive at once, RT_STACKS_DEFAULT when 0. */
 	uint32_t max_tasks;
 	/* Submission queue entries, RT_RING_DEFAULT when 0. */
@@ -83,6 +92,20 @@ const char *rt_refusal(int err, char *buf, size_t cap);
  * thread does. */
 int rt_run(struct rt *rt, const char *name, int (*fn)(struct rt *rt, void *arg),
 	   void *arg);
+
+/*
+ * rt_run in pieces, for a thread that runs several runtimes in turn, each over
+ * a backend that goes back to the thread (sched_pause) where it would sleep.
+ */
+
+/* Makes the first task, which does not run yet. 0 or -ENOMEM. Not from a task.
+ */
+int rt_start(struct rt *rt, const char *name,
+	     int (*fn)(struct rt *rt, void *arg), void *arg);
+
+/* Runs the tasks until all of them wait, or have ended: then true, and the
+ * result of the first is in *result. Not from a task of this runtime. */
+bool rt_step(struct rt *rt, int *result);
 
 /* Releases the runtime. Must not be called from one of its tasks. Operations
  * that belong to no task (watches) must be stopped before. */

@@ -56,6 +56,14 @@ struct task {
 	struct san_stack san;
 };
 
+/* What rt_start was given, and what came of it. */
+struct rt_first {
+	struct scope scope;
+	int (*fn)(struct rt *rt, void *arg);
+	void *arg;
+	int result;
+};
+
 struct rt {
 	struct backend *backend;
 	int uring_err; /* why it is not io_uring, 0: it is, or need not be */
@@ -72,6 +80,7 @@ struct rt {
 	void *thread_sp;	     /* the thread's own context */
 	struct san_stack thread_san; /* and its stack */
 	bool from_thread;	     /* the last switch left the thread's */
+	struct rt_first first;
 	enum stdio_kind stdio[RT_STDIO];
 	char limit[192]; /* rt_limit_message */
 };
@@ -81,6 +90,10 @@ void sched_ready(struct rt *rt, struct task *task);
 
 /* Parks the current task until sched_ready puts it back. */
 void sched_suspend(struct rt *rt);
+
+/* Goes back to the thread, out of rt_step, until the next rt_step. For backends
+ * of many runtimes on one thread, from inside their `wait`. */
+void sched_pause(struct rt *rt);
 
 /* Runs one turn. With `block` it sleeps until something happens. */
 void sched_turn(struct rt *rt, bool block);

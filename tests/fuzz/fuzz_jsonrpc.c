@@ -7,6 +7,7 @@
 
 #include "proto/json.h"
 #include "proto/jsonrpc.h"
+#include "proto/jsonrpc_quick.h"
 #include "proto/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -63,6 +64,21 @@ static void check_message(const struct jsonrpc_message *m)
 		check_echo(m->id);
 }
 
+/* What is told at a glance is told in the same way otherwise. */
+static void check_quick(const struct jsonrpc_message *m, const char *line,
+			size_t len)
+{
+	struct jsonrpc_quick quick;
+
+	if (!jsonrpc_quick(&quick, line, len))
+		return;
+	require(m->kind == JSONRPC_REQUEST && !m->params && !m->bad_params);
+	require(strlen(m->id) == quick.id.len &&
+		memcmp(m->id, quick.id.data, quick.id.len) == 0);
+	require(strlen(m->method) == quick.method.len &&
+		memcmp(m->method, quick.method.data, quick.method.len) == 0);
+}
+
 /* Feeds in steps of `step`; returns a sum over the lines. */
 static uint64_t feed(const uint8_t *data, size_t size, size_t step, bool parse)
 {
@@ -95,6 +111,7 @@ static uint64_t feed(const uint8_t *data, size_t size, size_t step, bool parse)
 				continue;
 			require(jsonrpc_parse(&message, line, len) == 0);
 			check_message(&message);
+			check_quick(&message, line, len);
 			jsonrpc_message_free(&message);
 		}
 	}

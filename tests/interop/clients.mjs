@@ -38,7 +38,7 @@ const anyResult = {
 
 /* Keeps all that passes: seen from the server, sent to it. `change` may alter
  * what is sent. */
-export function tap(transport, change = (message) => message) {
+function tap(transport, change = (message) => message) {
 	const seen = [], sent = [];
 	const send = transport.send.bind(transport);
 	let handler;

@@ -9,11 +9,11 @@
  *	});
  *	await run();
  *
- * Each case gets a family of workspaces of its own if it asks for one
- * (t.agent), on a platform that the whole program shares, and t.after(fn)
- * to clean up, last in first out. A case that takes CASE_MS has failed.
+ * Each case gets an agent of its own (world.mjs), on a platform of its own, if
+ * it asks for one, and t.after(fn) to clean up, last in first out. A case that
+ * takes CASE_MS has failed.
  */
-import { openWorld } from './world.mjs';
+import { openFamily } from './world.mjs';
 
 const CASE_MS = 45000;
 const AT_ONCE = 6;
@@ -24,7 +24,7 @@ export function test(name, body) {
 	cases.push({ name, body });
 }
 
-export function sleep(ms) {
+function sleep(ms) {
 	return new Promise((done) => setTimeout(done, ms));
 }
 
@@ -50,29 +50,31 @@ function limited(promise, ms) {
 	return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-async function runCase(world, body) {
+async function runCase(body) {
 	const undo = [];
 	const t = {
-		world,
 		after: (fn) => undo.push(fn),
 		agent: async () => {
-			const agent = await world.agent();
+			const agent = await openFamily();
 			t.after(() => agent.close());
 			return agent;
 		},
 	};
-	try {
-		await limited(body(t), CASE_MS);
-	} finally {
-		while (undo.length > 0)
-			await limited(undo.pop()(), CASE_MS);
-	}
+	const faults = [];
+	const attempt = (fn) => limited(fn(), CASE_MS).catch(
+		(error) => faults.push(error));
+
+	await attempt(() => body(t));
+	while (undo.length > 0)
+		await attempt(undo.pop());
+	if (faults.length > 0)
+		throw faults[0];
 }
 
-async function runNamed(world, { name, body }, failed) {
+async function runNamed({ name, body }, failed) {
 	console.log(`[ RUN      ] ${name}`);
 	try {
-		await runCase(world, body);
+		await runCase(body);
 		console.log(`[       OK ] ${name}`);
 	} catch (error) {
 		console.log(error?.stack ?? String(error));
@@ -85,16 +87,14 @@ async function runNamed(world, { name, body }, failed) {
 export async function run() {
 	const failed = [];
 	const left = [...cases];
-	const world = await openWorld();
 
 	async function work() {
 		while (left.length > 0)
-			await runNamed(world, left.shift(), failed);
+			await runNamed(left.shift(), failed);
 	}
 
 	console.log(`[==========] Running ${cases.length} test(s).`);
 	await Promise.all(Array.from({ length: AT_ONCE }, work));
-	await world.close();
 	console.log(`[==========] ${cases.length} test(s) run.`);
 	console.log(`[  PASSED  ] ${cases.length - failed.length} test(s).`);
 	if (failed.length > 0)

@@ -10,7 +10,7 @@ import Ajv2020 from 'ajv/dist/2020.js';
  * unions (for null) are what JSON Schema has them for. */
 const options = { strict: true, allErrors: true, allowUnionTypes: true,
 	validateFormats: false };
-export const dialects = {
+const dialects = {
 	'draft-07': new Ajv(options),
 	'2020-12': new Ajv2020(options),
 };

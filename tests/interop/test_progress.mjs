@@ -4,53 +4,72 @@
 import assert from 'node:assert/strict';
 import { open, ways } from './clients.mjs';
 import { run, test } from './harness.mjs';
-import { jsonOf } from './tools.mjs';
+import { jsonOf, textOf } from './tools.mjs';
 
 const SOONEST_MS = 9000; /* a little less than promised: clocks differ */
-const REQUEST_MS = 15000; /* with progress the client's patience begins anew */
-const WAIT_SECS = 17; /* above that patience */
+const REQUEST_MS = 18000; /* with progress the client's patience begins anew */
+const WAIT_SECS = 20; /* above that patience */
 
-async function waitWithProgress(t, way) {
-	const agent = await t.agent();
-	const session = await open(t, way, agent);
-	const start = Date.now();
-	const told = [];
-	const quiet = session.call('wait_for_message',
-		{ timeout_secs: WAIT_SECS }, { timeout: 2 * REQUEST_MS });
-	const result = await session.call('wait_for_message',
-		{ timeout_secs: WAIT_SECS }, {
-			timeout: REQUEST_MS,
-			resetTimeoutOnProgress: true,
-			onprogress: (progress) =>
-				told.push({ ...progress, at: Date.now() }),
-		});
+/* Options of a call that is to be told of its progress, in `told`. */
+function telling(told) {
+	return {
+		timeout: REQUEST_MS,
+		resetTimeoutOnProgress: true,
+		onprogress: (progress) =>
+			told.push({ ...progress, at: Date.now() }),
+	};
+}
 
-	assert.equal(jsonOf(result).timeout, true);
-	assert.equal(jsonOf(await quiet).timeout, true);
-	assert.ok(told.length >= 1, `${way.name}: no progress`);
+function checkTold(start, told) {
+	assert.ok(told.length >= 1, 'no progress');
 	for (const [i, { at, progress }] of told.entries()) {
 		const { at: before, progress: less } = told[i - 1] ??
 			{ at: start, progress: -Infinity };
-		assert.ok(at - before > SOONEST_MS, `${way.name}: too soon`);
-		assert.ok(progress > less, `${way.name}: it does not rise`);
+		assert.ok(at - before > SOONEST_MS, 'too soon');
+		assert.ok(progress > less, 'it does not rise');
 	}
-	/* None for the call that did not ask for it, none after the end. */
-	const notes = session.seen.filter(
-		(m) => m.method === 'notifications/progress');
-	assert.equal(notes.length, told.length);
-	const [token] = session.sent.filter((m) => m.params?._meta
-		?.progressToken !== undefined).map((m) =>
-		m.params._meta.progressToken);
+}
+
+/* Some for each call that asked for it, in its own token, none for others. */
+function checkTokens({ seen, sent }, told) {
+	const asked = sent.flatMap((m) => m.params?._meta?.progressToken ?? []);
+	const notes = seen.filter((m) => m.method === 'notifications/progress');
+
+	assert.equal(notes.length, told);
 	for (const { params } of notes)
-		assert.strictEqual(params.progressToken, token);
+		assert.ok(asked.includes(params.progressToken));
+}
+
+async function waitLong(t, way) {
+	const agent = await t.agent();
+	const session = await open(t, way, agent);
+	const start = Date.now();
+	const message = [], task = [];
+	const quiet = session.call('wait_for_message',
+		{ timeout_secs: WAIT_SECS }, { timeout: 2 * REQUEST_MS });
+	const answer = session.call('delegate_task',
+		{ workspace_id: agent.quiet.id, task: 'Think.' },
+		telling(task));
+
+	quiet.catch(() => {});
+	answer.catch(() => {});
+	const nothing = await session.call('wait_for_message',
+		{ timeout_secs: WAIT_SECS }, telling(message));
+	assert.equal(jsonOf(nothing).timeout, true);
+	assert.equal(jsonOf(await quiet).timeout, true);
+	await agent.answer(agent.quiet, 'Thought.');
+	assert.equal(textOf(await answer), 'Thought.');
+	checkTold(start, message);
+	checkTold(start, task);
+	checkTokens(session, message.length + task.length);
 }
 
 test('progress_keeps_long_calls_alive', async (t) => {
 	const all = await Promise.allSettled(
-		ways.map((way) => waitWithProgress(t, way)));
-	const reasons = all.flatMap(({ reason }) => reason ?? []);
-	assert.equal(reasons.length, 0,
-		reasons.map((reason) => reason.stack).join('\n'));
+		ways.map((way) => waitLong(t, way)));
+	const faults = all.flatMap(({ reason }, i) =>
+		reason ? `${ways[i].name}: ${reason.stack}` : []);
+	assert.equal(faults.length, 0, faults.join('\n'));
 });
 
 await run();

@@ -4,11 +4,12 @@
 import assert from 'node:assert/strict';
 import { StdioClientTransport as Stdio1 }
 	from '@modelcontextprotocol/sdk/client/stdio.js';
-import { LEGACY, MODERN, open, ways } from './clients.mjs';
+import { LEGACY, MODERN, common, open, ways } from './clients.mjs';
 import { run, test, until } from './harness.mjs';
 import { jsonOf, textOf } from './tools.mjs';
 
 const METHOD_NOT_FOUND = -32601, INVALID_PARAMS = -32602;
+const META = 'io.modelcontextprotocol';
 const CHANNEL = 'notifications/claude/channel';
 const WAITS = 50, CALLS = 200, CANCELLED = 20;
 const TEXT_MAX = 2048; /* of instructions and descriptions, to be read whole */
@@ -139,6 +140,43 @@ testEach('messages_are_pushed_in_handshake_revisions',
 		}
 	});
 
+/* Either side may end a subscription, although there is nothing to tell. */
+for (const way of ways.filter(({ revision }) => revision === MODERN))
+	test(`subscriptions_end_from_either_side_by_${way.name}`, async (t) => {
+		const session = await open(t, way, await t.agent());
+		const { client } = session;
+		const filter = { toolsListChanged: true };
+
+		const first = await client.listen(filter);
+		assert.deepEqual(first.honoredFilter, {});
+		await first.close();
+		const second = await client.listen(filter);
+		assert.ok((await session.list()).length > 0);
+		process.kill(client.transport.pid, 'SIGTERM');
+		assert.equal(await second.closed, 'graceful');
+	});
+
+/* Two agents, each by a client of its own: a task, and its answer. */
+test('two_agents_talk_to_each_other', async (t) => {
+	const agent = await t.agent();
+	const [asking, answering] = await Promise.all([
+		open(t, common[0], agent), open(t, common[1], agent.quiet)]);
+	const answer = asking.call('delegate_task',
+		{ workspace_id: agent.quiet.id, task: 'How many moons?' });
+	answer.catch(() => {});
+	const [wait] = waits(answering, 1);
+	const task = jsonOf(await wait);
+
+	assert.equal(task.text, 'How many moons?');
+	assert.equal(task.kind, 'peer_agent');
+	assert.equal(task.peer_id, agent.id);
+	const reply = await answering.call('delegate_task',
+		{ workspace_id: task.peer_id, task: 'Two.' });
+	assert.ok(!reply.isError, textOf(reply));
+	await answering.call('inbox_pop', { activity_id: task.activity_id });
+	assert.equal(textOf(await answer), 'Two.');
+});
+
 /* A process that lives only for the probe takes nothing away. */
 test('what_came_before_the_probe_is_not_lost', async (t) => {
 	const agent = await t.agent();
@@ -157,9 +195,10 @@ class Probing extends Stdio1 {
 		this.probed = await new Promise((answered) => {
 			this.onmessage = answered;
 			this.send({ jsonrpc: '2.0', id: 'probe',
-				method: 'server/discover', params: { _meta: {
-					'io.modelcontextprotocol/protocolVersion': MODERN,
-					'io.modelcontextprotocol/clientCapabilities': {},
+				method: 'server/discover',
+				params: { _meta: {
+					[`${META}/protocolVersion`]: MODERN,
+					[`${META}/clientCapabilities`]: {},
 				} } });
 		});
 		this.onmessage = onmessage;

@@ -51,13 +51,13 @@ export function checked(session, tools) {
 	};
 }
 
-/* The user's message, once it is in the inbox. */
+/* The user's message, once it is in the inbox: its id. */
 async function arrived({ agent, call, unique }) {
 	const id = await agent.say(`about ${unique}`);
+	const { activity_id } = jsonOf(await call('wait_for_message',
+		{ timeout_secs: 30 }));
 
-	await until(async () => jsonOf(await call('inbox_peek', {}))
-		.some(({ activity_id }) => activity_id === id),
-	'the user\'s message');
+	assert.equal(activity_id, id);
 	return id;
 }
 

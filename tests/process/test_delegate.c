@@ -200,8 +200,32 @@ static void by_the_platforms_own_delegation(void **state)
 	nothing_is_left(p.beta, 9);
 }
 
-/* A second process of the workspace has no inbox, and its answer all the same.
- */
+/* A second process of the workspace gets no messages, and its answer all the
+ * same. */
+static void from_a_second_process(void **state)
+{
+	struct rig *rig = *state;
+	int port = platform(rig);
+	struct child *second;
+	struct pair p;
+
+	p.beta = agent(rig, port, true);
+	p.alpha = agent(rig, port, false);
+	mcp_call(p.alpha, 2, "inbox_peek", NULL);
+	mcp_ok(p.alpha, 2);
+	second = agent(rig, port, false);
+	mcp_call(second, 2, "inbox_peek", NULL);
+	mcp_failed(second, 2);
+	mcp_call(second, 3, "delegate_task",
+		 "{'workspace_id':'" PEER_ID "','task':'count'}");
+	beta_answers(&p, 2, "count", "one two three");
+	assert_string_equal(mcp_ok(second, 3), "one two three");
+	/* Who receives has the message. */
+	mcp_call(p.alpha, 3, "wait_for_message", "{'timeout_secs':60}");
+	assert_string_equal(field(mcp_json(p.alpha, 3), "text"),
+			    "one two three");
+}
+
 static void without_an_inbox(void **state)
 {
 	struct rig *rig = *state;
@@ -272,6 +296,7 @@ int main(void)
 		TEST(two_tasks_at_a_time),
 		TEST(a_cancelled_task),
 		TEST(by_the_platforms_own_delegation),
+		TEST(from_a_second_process),
 		TEST(without_an_inbox),
 		TEST(roles_forbid_tools),
 		TEST(a_broken_config_is_told),

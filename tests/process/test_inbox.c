@@ -208,6 +208,7 @@ static void a_restart_goes_on_at_the_cursor(void **state)
 {
 	struct rig *rig = *state;
 	struct child *mcp = rig_start(rig);
+	json_t *all;
 	char id[40];
 	int n;
 
@@ -222,10 +223,13 @@ static void a_restart_goes_on_at_the_cursor(void **state)
 	mcp_hello(mcp);
 	assert_true(asks(fake_expect(rig->fake, "GET", ACTIVITY, n),
 			 rig_text(rig, "since_id=%s", row_id(1, id))));
-	child_notification(mcp, CHANNEL, 0);
+	child_notification(mcp, CHANNEL, 1);
 	rig_expect_state(rig, CURSOR, row_id(2, id));
-	assert_string_equal(field(json_array_get(peek(mcp, 2), 0), "text"),
-			    "after");
+	/* What was not popped is still there, and comes first. */
+	all = peek(mcp, 2);
+	assert_int_equal(json_array_size(all), 2);
+	assert_string_equal(field(json_array_get(all, 0), "text"), "before");
+	assert_string_equal(field(json_array_get(all, 1), "text"), "after");
 }
 
 static void peek_and_pop(void **state)

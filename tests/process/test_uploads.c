@@ -177,6 +177,31 @@ static void a_hanging_fetch_is_in_nobodys_way(void **state)
 	assert_int_equal(child_wait(mcp, STOP_BOUND_MS), 0);
 }
 
+/* F-32: a file that an earlier process could not fetch. */
+static void f32_retried_after_a_restart(void **state)
+{
+	struct rig *rig = *state;
+	struct child *mcp = rig_start(rig);
+	const json_t *item;
+
+	fake_always(rig->fake, "GET", CONTENT,
+		    (struct answer){ .status = 503 });
+	mcp_hello(mcp);
+	upload_row(rig, 1, "file-10", "a.txt");
+	fake_expect(rig->fake, "GET", CONTENT, 0);
+	attachment(rig, mcp, 0, "pending");
+	child_close_stdin(mcp);
+	assert_int_equal(child_wait(mcp, STOP_BOUND_MS), 0);
+	fake_always(rig->fake, "GET", CONTENT,
+		    (struct answer){ .body = "hello" });
+	mcp = rig_start(rig);
+	mcp_hello(mcp);
+	fake_expect(rig->fake, "POST", ACK, 0);
+	item = attachment(rig, mcp, 0, "ready");
+	assert_content(member(item, "path"), "hello");
+	unlink(member(item, "path"));
+}
+
 static void what_the_platform_no_longer_has(void **state)
 {
 	struct rig *rig = *state;
@@ -195,6 +220,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(f31_the_attachment_names_the_local_file),
 		TEST(f32_a_failed_fetch_is_retried),
+		TEST(f32_retried_after_a_restart),
 		TEST(a_hanging_fetch_is_in_nobodys_way),
 		TEST(what_the_platform_no_longer_has),
 	};

@@ -282,8 +282,9 @@ static void f21_equal_beginnings_do_not_share_a_cursor(void **state)
 				    like_a, fake_url(other))));
 	mcp = rig_start(rig);
 	mcp_hello(mcp);
-	message(rig->fake, 1, A_ID, "for a");
-	message(other, 2, B_ID, "for b");
+	/* From users: nobody looks up who they are. */
+	fake_message(rig->fake, 1, NULL, "for a");
+	fake_message(other, 2, NULL, "for b");
 	rig_expect_state(rig, ".mcp_inbox_cursor_" A_ID, row_id(1, id));
 	rig_expect_state(rig, rig_text(rig, ".mcp_inbox_cursor_%s", like_a),
 			 id);

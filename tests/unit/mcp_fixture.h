@@ -87,7 +87,7 @@ static inline void host_tools(struct host *host, struct rt *rt, uint16_t port)
 	platform_client_init(&host->client, rt, pool_new(rt, NULL));
 	host->tools = (struct tools){ .rt = rt,
 				      .log = &host->log,
-				      .inbox = inbox_new(rt),
+				      .inbox = inbox_new(rt, &host->log),
 				      .client = &host->client,
 				      .fleet = &host->fleet };
 }
@@ -303,17 +303,25 @@ static inline void host_initialize(struct host *host, const char *version)
 		  "{'jsonrpc':'2.0','method':'notifications/initialized'}");
 }
 
+/* Cancels the request with this id (JSON, ' for "). */
+static inline void host_cancel(struct host *host, const char *id)
+{
+	host_send(host,
+		  "{'jsonrpc':'2.0','method':'notifications/cancelled',"
+		  "'params':{'requestId':%s}}",
+		  id);
+}
+
 static inline int host_put(struct host *host, const char *id, const char *text)
 {
-	return inbox_put(host->tools.inbox,
+	return inbox_put(host->tools.inbox, NULL,
 			 &(struct activity_message){
 				 .activity_id = id,
 				 .text = text,
 				 .peer_id = "",
 				 .kind = "canvas_user",
 				 .method = "message/send",
-				 .created_at = "2026-01-01T00:00:00Z" },
-			 DEADLINE_NOW);
+				 .created_at = "2026-01-01T00:00:00Z" });
 }
 
 /* How often the log holds `what`. */

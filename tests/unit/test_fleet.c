@@ -85,7 +85,7 @@ static void work_open(struct work *k, struct rt *rt, const char *list)
 		 0);
 	CHECK(config_usable(&k->config));
 	k->config.heartbeat_ms = k->config.poll_ms = 100;
-	k->inbox = inbox_new(rt);
+	k->inbox = inbox_new(rt, &k->w.log);
 	options.inbox = k->inbox;
 	options.deps = (struct workspace_deps){
 		.rt = rt,
@@ -100,6 +100,7 @@ static void work_open(struct work *k, struct rt *rt, const char *list)
 
 static void work_close(struct work *k)
 {
+	fleet_stop(&k->fleet);
 	scope_close(&k->scope);
 	fleet_fini(&k->fleet);
 	inbox_free(k->inbox);

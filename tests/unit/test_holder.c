@@ -169,6 +169,38 @@ static int f41_one_of_many_takes_over(struct rt *rt, void *arg)
 	return 0;
 }
 
+/* The event of an end comes a moment before the lock goes: here the lock hangs
+ * on a descriptor whose end makes no event at all. */
+static int the_lock_goes_a_moment_later(struct rt *rt, void *arg)
+{
+	char path[256], host[65] = "", sign[80];
+	struct process one;
+	struct world w;
+	int lock, other;
+
+	(void)arg;
+	world_open(&w, rt, answer, NULL);
+	snprintf(path, sizeof(path), "%s/" HOLDER_NAME WORLD_ID, w.dir);
+	other = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	lock = open(path, O_RDONLY | O_CLOEXEC);
+	/* Of this host: nothing is tried without an event. */
+	gethostname(host, sizeof(host) - 1);
+	snprintf(sign, sizeof(sign), "1 %s\n", host);
+	CHECK(write(other, sign, strlen(sign)) > 0);
+	CHECK_EQ(flock(lock, LOCK_EX | LOCK_NB), 0);
+	process_open(&one, &w, 1);
+	process_begin(&one);
+	CHECK_EQ(one.here, 0);
+	close(other);
+	task_sleep(rt, deadline_in_ms(rt, 20));
+	CHECK_EQ(one.here, 0);
+	close(lock);
+	CHECK(until(rt, &one.here, 1));
+	process_end(&one);
+	world_close(&w);
+	return 0;
+}
+
 /* Several workspaces: what is the same for them is said once. */
 static int told_once(struct rt *rt, void *arg)
 {
@@ -345,6 +377,7 @@ static int f41_without_inotify(struct rt *rt, void *arg)
 
 TEST(f41_one_at_a_time)
 TEST(f41_one_of_many_takes_over)
+TEST(the_lock_goes_a_moment_later)
 TEST(told_once)
 TEST(a_removed_file)
 TEST(no_locks)
@@ -356,6 +389,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_f41_one_at_a_time),
 		cmocka_unit_test(test_f41_one_of_many_takes_over),
+		cmocka_unit_test(test_the_lock_goes_a_moment_later),
 		cmocka_unit_test(test_told_once),
 		cmocka_unit_test(test_a_removed_file),
 		cmocka_unit_test(test_no_locks),

@@ -4,7 +4,10 @@
 
 #include <stdlib.h>
 
+#include <sys/mman.h>
+
 #include "app/inbox.h"
+#include "app/log.h"
 #include "proto/activity.h"
 
 static struct activity_message message(const char *id)
@@ -18,7 +21,7 @@ static struct activity_message message(const char *id)
 						  "2026-01-01T00:00:00Z" };
 }
 
-static int put(struct inbox *inbox, const char *id, struct deadline deadline)
+static int put(struct inbox *inbox, struct inbox_source *source, const char *id)
 {
 	char own[32];
 	struct activity_message m;
@@ -26,17 +29,18 @@ static int put(struct inbox *inbox, const char *id, struct deadline deadline)
 
 	snprintf(own, sizeof(own), "%s", id);
 	m = message(own);
-	err = inbox_put(inbox, &m, deadline);
+	err = inbox_put(inbox, source, &m);
 	memset(own, 'x', sizeof(own) - 1); /* it was borrowed */
 	return err;
 }
 
-static int put_number(struct inbox *inbox, unsigned int n, struct deadline d)
+static int put_number(struct inbox *inbox, struct inbox_source *source,
+		      unsigned int n)
 {
 	char id[32];
 
 	snprintf(id, sizeof(id), "id-%u", n);
-	return put(inbox, id, d);
+	return put(inbox, source, id);
 }
 
 static int pop_number(struct inbox *inbox, unsigned int n)
@@ -54,17 +58,17 @@ static bool is(const struct activity_message *m, const char *id)
 
 static int order_body(struct rt *rt, void *arg)
 {
-	struct inbox *inbox = inbox_new(rt);
+	struct inbox *inbox = inbox_new(rt, NULL);
 	const struct activity_message *m;
 
 	(void)arg;
 	CHECK(inbox_first(inbox) == NULL);
 	CHECK_EQ(inbox_pop(inbox, "a"), 0);
-	CHECK_EQ(put(inbox, "", DEADLINE_NOW), -EINVAL);
-	CHECK_EQ(put(inbox, "a", DEADLINE_NOW), 0);
-	CHECK_EQ(put(inbox, "b", DEADLINE_NOW), 0);
-	CHECK_EQ(put(inbox, "c", DEADLINE_NOW), 0);
-	CHECK_EQ(put(inbox, "b", DEADLINE_NOW), -EEXIST);
+	CHECK_EQ(put(inbox, NULL, ""), -EINVAL);
+	CHECK_EQ(put(inbox, NULL, "a"), 0);
+	CHECK_EQ(put(inbox, NULL, "b"), 0);
+	CHECK_EQ(put(inbox, NULL, "c"), 0);
+	CHECK_EQ(put(inbox, NULL, "b"), -EEXIST);
 	CHECK_EQ(inbox_count(inbox), 3);
 	m = inbox_first(inbox);
 	CHECK(is(m, "a"));
@@ -74,7 +78,7 @@ static int order_body(struct rt *rt, void *arg)
 	CHECK(m && inbox_next(m) == NULL);
 
 	CHECK_EQ(inbox_pop(inbox, "c"), 1);
-	CHECK_EQ(put(inbox, "d", DEADLINE_NOW), 0);
+	CHECK_EQ(put(inbox, NULL, "d"), 0);
 	CHECK_EQ(inbox_pop(inbox, "b"), 1);
 	CHECK_EQ(inbox_pop(inbox, "b"), 0);
 	CHECK(is(inbox_first(inbox), "a"));
@@ -82,7 +86,7 @@ static int order_body(struct rt *rt, void *arg)
 	CHECK_EQ(inbox_pop(inbox, "a"), 1);
 	CHECK_EQ(inbox_pop(inbox, "d"), 1);
 	CHECK_EQ(inbox_count(inbox), 0);
-	CHECK_EQ(put(inbox, "e", DEADLINE_NOW), 0);
+	CHECK_EQ(put(inbox, NULL, "e"), 0);
 	CHECK(is(inbox_first(inbox), "e"));
 	inbox_free(inbox);
 	return 0;
@@ -94,102 +98,97 @@ static void order(void **state)
 	in_runtime(order_body, NULL);
 }
 
-/* F-5: what was popped does not come back. */
-static int popped_body(struct rt *rt, void *arg)
+static void note_room(void *arg)
 {
-	struct inbox *inbox = inbox_new(rt);
-
-	(void)arg;
-	for (unsigned int i = 0; i <= INBOX_REMEMBERED; i++) {
-		CHECK_EQ(put_number(inbox, i, DEADLINE_NOW), 0);
-		CHECK_EQ(pop_number(inbox, i), 1);
-		CHECK_EQ(put_number(inbox, i, DEADLINE_NOW), -EEXIST);
-	}
-	CHECK_EQ(put_number(inbox, 1, DEADLINE_NOW), -EEXIST);
-	CHECK_EQ(put_number(inbox, INBOX_REMEMBERED, DEADLINE_NOW), -EEXIST);
-	/* The oldest is forgotten: memory is bounded. */
-	CHECK_EQ(put_number(inbox, 0, DEADLINE_NOW), 0);
-	inbox_free(inbox);
-	return 0;
+	++*(uint64_t *)arg;
 }
 
-static void popped_stays_away(void **state)
-{
-	(void)state;
-	in_runtime(popped_body, NULL);
-}
-
-struct sender {
-	struct inbox *inbox;
-	unsigned int from, to;
-	uint64_t sent;
-	int err;
-};
-
-static void send_all(struct rt *rt, void *arg)
-{
-	struct sender *sender = arg;
-
-	(void)rt;
-	for (unsigned int i = sender->from; i < sender->to; i++) {
-		sender->err = put_number(sender->inbox, i, DEADLINE_NEVER);
-		if (sender->err)
-			return;
-		sender->sent++;
-	}
-}
-
-/* F-4: a full inbox holds the sender up and drops nothing. */
+/* F-4: a full inbox says so, drops nothing, and tells when there is room. */
 static int full_body(struct rt *rt, void *arg)
 {
-	struct sender sender = { .inbox = inbox_new(rt),
-				 .to = INBOX_CAPACITY + 50 };
-	struct inbox *inbox = sender.inbox;
-	struct scope scope;
+	struct inbox *inbox = inbox_new(rt, NULL);
+	uint64_t told = 0;
+	struct inbox_source source = { .room = note_room, .arg = &told };
+	struct inbox_source other = { .room = note_room, .arg = &told };
 
 	(void)arg;
-	scope_open(rt, &scope, DEADLINE_NEVER);
-	CHECK_EQ(task_spawn(&scope, "sender", TASK_STACK_NORMAL, send_all,
-			    &sender),
-		 0);
-	CHECK(until(rt, &sender.sent, INBOX_CAPACITY));
-	for (int i = 0; i < 10; i++)
-		task_yield(rt);
+	CHECK_EQ(inbox_room(inbox, &source), INBOX_CAPACITY);
+	for (unsigned int i = 0; i < INBOX_CAPACITY; i++)
+		CHECK_EQ(put_number(inbox, &source, i), 0);
+	CHECK(!inbox_full(inbox));
+	CHECK_EQ(inbox_room(inbox, &source), 0);
+	CHECK_EQ(inbox_room(inbox, &source), 0);
+	CHECK(inbox_full(inbox));
+	CHECK_EQ(put(inbox, &source, "late"), -ENOSPC);
 	CHECK_EQ(inbox_count(inbox), INBOX_CAPACITY);
-	CHECK_EQ(put(inbox, "late", DEADLINE_NOW), -ETIMEDOUT);
-	for (unsigned int i = 0; i < INBOX_CAPACITY + 50; i++) {
-		CHECK(until(rt, &sender.sent, i + 1));
-		CHECK_EQ(pop_number(inbox, i), 1);
-	}
-	CHECK_EQ(scope_join(&scope), 0);
-	CHECK_EQ(sender.err, 0);
-	CHECK_EQ(inbox_count(inbox), 0);
-
-	/* And a cancelled sender goes. */
-	sender.from = 10000;
-	sender.to = 20000;
-	sender.sent = 0;
-	scope_open(rt, &scope, DEADLINE_NEVER);
-	CHECK_EQ(task_spawn(&scope, "sender", TASK_STACK_NORMAL, send_all,
-			    &sender),
-		 0);
-	CHECK(until(rt, &sender.sent, INBOX_CAPACITY));
-	scope_close(&scope);
-	CHECK_EQ(sender.err, -ECANCELED);
-	CHECK_EQ(inbox_count(inbox), INBOX_CAPACITY);
+	/* Another workspace has room of its own. */
+	CHECK_EQ(inbox_room(inbox, &other), INBOX_CAPACITY);
+	CHECK_EQ(put(inbox, &other, "other"), 0);
+	CHECK_EQ(told, 0);
+	CHECK_EQ(pop_number(inbox, 7), 1);
+	CHECK_EQ(told, 1);
+	CHECK(!inbox_full(inbox));
+	CHECK_EQ(inbox_room(inbox, &source), 1);
+	CHECK_EQ(put(inbox, &source, "late"), 0);
+	CHECK_EQ(pop_number(inbox, 8), 1);
+	CHECK_EQ(told, 1); /* nobody waited */
 	inbox_free(inbox);
 	return 0;
 }
 
-static void full_holds_up(void **state)
+static void full_drops_nothing(void **state)
 {
 	(void)state;
 	in_runtime(full_body, NULL);
 }
 
+/* F-4: only what somebody was given may be given up, oldest first, and it is
+ * counted. */
+static int given_up_body(struct rt *rt, void *arg)
+{
+	int log_fd = memfd_create("log", MFD_CLOEXEC);
+	uint64_t told = 0;
+	struct inbox_source source = { .room = note_room, .arg = &told };
+	struct inbox *inbox;
+	char text[512] = "";
+	struct log log;
+
+	(void)arg;
+	log_init(&log, log_fd, LOG_WARNING);
+	inbox = inbox_new(rt, &log);
+	for (unsigned int i = 0; i < INBOX_CAPACITY; i++)
+		CHECK_EQ(put_number(inbox, &source, i), 0);
+	CHECK_EQ(inbox_room(inbox, &source), 0);
+	inbox_show(inbox, inbox_find(inbox, "id-3"));
+	inbox_show(inbox, inbox_find(inbox, "id-5"));
+	inbox_show(inbox, inbox_find(inbox, "id-5"));
+	CHECK_EQ(told, 1);
+	CHECK_EQ(inbox_room(inbox, &source), 2);
+	CHECK_EQ(put(inbox, &source, "a"), 0);
+	CHECK(inbox_find(inbox, "id-3") == NULL);
+	CHECK(inbox_find(inbox, "id-5") != NULL);
+	CHECK_EQ(put(inbox, &source, "b"), 0);
+	CHECK(inbox_find(inbox, "id-5") == NULL);
+	CHECK_EQ(put(inbox, &source, "c"), -ENOSPC);
+	CHECK_EQ(inbox_given_up(inbox), 2);
+	CHECK_EQ(inbox_count(inbox), INBOX_CAPACITY);
+	CHECK(pread(log_fd, text, sizeof(text) - 1, 0) > 0);
+	CHECK(strstr(text, "gave up") != NULL);
+	inbox_free(inbox);
+	close(log_fd);
+	return 0;
+}
+
+static void shown_messages_are_given_up(void **state)
+{
+	(void)state;
+	in_runtime(given_up_body, NULL);
+}
+
 static int bytes_body(struct rt *rt, void *arg)
 {
-	struct inbox *inbox = inbox_new(rt);
+	struct inbox *inbox = inbox_new(rt, NULL);
+	struct inbox_source source = { 0 };
 	char *text = malloc(INBOX_BYTES_MAX + 1);
 	struct activity_message m = message("large");
 
@@ -198,10 +197,11 @@ static int bytes_body(struct rt *rt, void *arg)
 	text[INBOX_BYTES_MAX] = '\0';
 	m.text = text;
 	/* One message is let in however large it is. */
-	CHECK_EQ(inbox_put(inbox, &m, DEADLINE_NOW), 0);
-	CHECK_EQ(put(inbox, "small", DEADLINE_NOW), -ETIMEDOUT);
+	CHECK_EQ(inbox_put(inbox, &source, &m), 0);
+	CHECK_EQ(inbox_room(inbox, &source), 0);
+	CHECK_EQ(put(inbox, &source, "small"), -ENOSPC);
 	CHECK_EQ(inbox_pop(inbox, "large"), 1);
-	CHECK_EQ(put(inbox, "small", DEADLINE_NOW), 0);
+	CHECK_EQ(put(inbox, &source, "small"), 0);
 	free(text);
 	inbox_free(inbox);
 	return 0;
@@ -232,7 +232,7 @@ static void wait_one(struct rt *rt, void *arg)
 
 static int waiters_body(struct rt *rt, void *arg)
 {
-	struct inbox *inbox = inbox_new(rt);
+	struct inbox *inbox = inbox_new(rt, NULL);
 	struct waiter waiters[5];
 	uint64_t woken = 0;
 	struct scope scope;
@@ -250,7 +250,7 @@ static int waiters_body(struct rt *rt, void *arg)
 	for (int i = 0; i < 10; i++)
 		task_yield(rt);
 	CHECK_EQ(woken, 0);
-	CHECK_EQ(put(inbox, "m", DEADLINE_NOW), 0);
+	CHECK_EQ(put(inbox, NULL, "m"), 0);
 	CHECK(until(rt, &woken, 5));
 	for (int i = 0; i < 5; i++) {
 		CHECK_EQ(waiters[i].err, 0);
@@ -285,16 +285,16 @@ static void count_one(void *arg)
 
 static int announce_body(struct rt *rt, void *arg)
 {
-	struct inbox *inbox = inbox_new(rt);
+	struct inbox *inbox = inbox_new(rt, NULL);
 	int hooked = 0;
 
 	(void)arg;
 	inbox_on_put(inbox, count_one, &hooked);
 	CHECK(inbox_announce(inbox) == NULL);
-	CHECK_EQ(put(inbox, "a", DEADLINE_NOW), 0);
-	CHECK_EQ(put(inbox, "a", DEADLINE_NOW), -EEXIST);
-	CHECK_EQ(put(inbox, "b", DEADLINE_NOW), 0);
-	CHECK_EQ(put(inbox, "c", DEADLINE_NOW), 0);
+	CHECK_EQ(put(inbox, NULL, "a"), 0);
+	CHECK_EQ(put(inbox, NULL, "a"), -EEXIST);
+	CHECK_EQ(put(inbox, NULL, "b"), 0);
+	CHECK_EQ(put(inbox, NULL, "c"), 0);
 	CHECK_EQ(hooked, 3);
 	CHECK(is(inbox_announce(inbox), "a"));
 	CHECK_EQ(inbox_pop(inbox, "b"), 1); /* needs no announcement now */
@@ -302,7 +302,7 @@ static int announce_body(struct rt *rt, void *arg)
 	CHECK(is(inbox_announce(inbox), "c"));
 	CHECK(inbox_announce(inbox) == NULL);
 	inbox_on_put(inbox, NULL, NULL);
-	CHECK_EQ(put(inbox, "d", DEADLINE_NOW), 0);
+	CHECK_EQ(put(inbox, NULL, "d"), 0);
 	CHECK_EQ(hooked, 3);
 	CHECK(is(inbox_announce(inbox), "d"));
 	inbox_free(inbox);
@@ -319,8 +319,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(order),
-		cmocka_unit_test(popped_stays_away),
-		cmocka_unit_test(full_holds_up),
+		cmocka_unit_test(full_drops_nothing),
+		cmocka_unit_test(shown_messages_are_given_up),
 		cmocka_unit_test(bytes_are_bounded),
 		cmocka_unit_test(waiters_all_see_the_head),
 		cmocka_unit_test(announced_once),

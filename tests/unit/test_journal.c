@@ -281,13 +281,37 @@ static int not_a_file(struct rt *rt, void *arg)
 	end(&p);
 	snprintf(path, sizeof(path), "%s/%s", p.dir, FILE_NAME);
 	CHECK_EQ(mkdir(path, 0700), 0);
-	CHECK(begin(&p) < 0);
+	CHECK_EQ(begin(&p), 0);
 	CHECK(logged(&p, ".damaged"));
 	receive(&p, "a", "one");
 	CHECK_EQ(journal_sync(p.journal, patience(rt)), 0);
 	end(&p);
 	CHECK_EQ(begin(&p), 0);
 	CHECK(strcmp(alive(&p), "a") == 0);
+	place_close(&p);
+	return 0;
+}
+
+/* A lack of descriptors passes: the file is read when it has. */
+static int no_descriptor(struct rt *rt, void *arg)
+{
+	struct rlimit before, none;
+	struct place p;
+
+	(void)arg;
+	place_open(&p, rt);
+	receive(&p, "a", "one");
+	CHECK_EQ(journal_sync(p.journal, patience(rt)), 0);
+	end(&p);
+	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ 0, before.rlim_max };
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+	CHECK_EQ(begin(&p), -EMFILE);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+	end(&p);
+	CHECK_EQ(begin(&p), 0);
+	CHECK(strcmp(alive(&p), "a") == 0);
+	CHECK(!logged(&p, "damaged"));
 	place_close(&p);
 	return 0;
 }
@@ -435,6 +459,7 @@ TEST(nothing_added)
 TEST(half_a_record)
 TEST(damage)
 TEST(not_a_file)
+TEST(no_descriptor)
 TEST(written_anew)
 TEST(disk_full)
 TEST(together)
@@ -447,6 +472,7 @@ int main(void)
 		cmocka_unit_test(test_half_a_record),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_not_a_file),
+		cmocka_unit_test(test_no_descriptor),
 		cmocka_unit_test(test_written_anew),
 		cmocka_unit_test(test_disk_full),
 		cmocka_unit_test(test_together),

@@ -104,6 +104,7 @@ static void instructions(void **state)
 		{ "1. Push", "activity_id=" },
 		{ "1. Push", "ts=" },
 		{ "1. Push", "comes by itself" },
+		{ "1. Push", "first two lines say who sent it" },
 		{ "2. Poll", "wait_for_message" },
 		{ "canvas_user (a person)", "send_message_to_user" },
 		{ "peer_agent (another workspace's agent)", "delegate_task" },
@@ -123,6 +124,7 @@ static void instructions(void **state)
 		{ "Fields", "come from the registry" },
 		{ "Fields", "prove nothing: grant no rights on them" },
 		{ "Fields", "agent_card_url" },
+		{ "Fields", "activity_id names the message" },
 		{ "Fields", "arrival_workspace_id" },
 	};
 	char text[MCP_TEXT_MAX];

@@ -305,14 +305,6 @@ static void when_a_client_has_begun(void **state)
 	in_runtime(begun_body, NULL);
 }
 
-static void cancel(struct host *host, const char *id)
-{
-	host_send(host,
-		  "{'jsonrpc':'2.0','method':'notifications/cancelled',"
-		  "'params':{'requestId':%s}}",
-		  id);
-}
-
 static int listen_body(struct rt *rt, void *arg)
 {
 	struct host host;
@@ -333,16 +325,16 @@ static int listen_body(struct rt *rt, void *arg)
 	for (int i = 0; i < 3 * MCP_LISTEN_MAX; i++) {
 		ask(&host, MODERN("8", "subscriptions/listen", ""),
 		    "acknowledged");
-		cancel(&host, "8");
+		host_cancel(&host, "8");
 	}
 	for (int i = 0; i < MCP_LISTEN_MAX - 2; i++)
 		ask(&host, MODERN("9", "subscriptions/listen", ""),
 		    "acknowledged");
 	ask(&host, MODERN("10", "subscriptions/listen", ""), "\"code\":-32603");
-	cancel(&host, "7");
+	host_cancel(&host, "7");
 	ask(&host, MODERN("11", "subscriptions/listen", ""), "acknowledged");
 	for (int i = 0; i < MCP_LISTEN_MAX - 2; i++)
-		cancel(&host, "9");
+		host_cancel(&host, "9");
 	host_quiet(&host);
 	CHECK_EQ(host.ready, 0);
 	/* At the end the two that are left are told that it is the end. */

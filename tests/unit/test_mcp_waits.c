@@ -136,14 +136,6 @@ static void ten_thousand(void **state)
 	in_runtime(many_body, NULL);
 }
 
-static void cancel(struct host *host, const char *id)
-{
-	host_send(host,
-		  "{'jsonrpc':'2.0','method':'notifications/cancelled',"
-		  "'params':{'requestId':%s}}",
-		  id);
-}
-
 static int bound_body(struct rt *rt, void *arg)
 {
 	struct host host;
@@ -161,18 +153,18 @@ static int bound_body(struct rt *rt, void *arg)
 	CHECK(tool_failed(json));
 	json_decref(json);
 	/* Type and value; a cancelled one is gone, and its id free again. */
-	cancel(&host, "'5'");
-	cancel(&host, "99999");
+	host_cancel(&host, "'5'");
+	host_cancel(&host, "99999");
 	host_quiet(&host);
 	CHECK_EQ(mcp_server_calls(host.server), MCP_WAITS_MAX);
 	for (int i = 0; i < MCP_WAITS_MAX; i += 2) {
 		snprintf(id, sizeof(id), "%d", i);
-		cancel(&host, id);
+		host_cancel(&host, id);
 	}
 	host_quiet(&host);
 	CHECK_EQ(mcp_server_calls(host.server), MCP_WAITS_MAX / 2);
 	host_send(&host, WAIT("'\\u0061'", "300"));
-	cancel(&host, "'a'");
+	host_cancel(&host, "'a'");
 	host_quiet(&host);
 	CHECK_EQ(mcp_server_calls(host.server), MCP_WAITS_MAX / 2);
 	/* The end does not wait for any, and answers none. */
@@ -308,7 +300,7 @@ static int progress_body(struct rt *rt, void *arg)
 	host_send(&host, WAIT("2", "0.01"));
 	host_send(&host, "{'id':3,'method':'tools/call','params':{'name':"
 			 "'wait_for_message','_meta':{'progressToken':9}}}");
-	cancel(&host, "3");
+	host_cancel(&host, "3");
 	for (;;) {
 		json_t *json = host_message(&host);
 		const json_t *params = json_object_get(json, "params");
@@ -371,7 +363,7 @@ static int late_body(struct rt *rt, void *arg)
 	/* 8 KiB each, and room for 1 MiB and a pipe: most of them wait. */
 	task_sleep(rt, deadline_in_ms(rt, 100));
 	CHECK(mcp_server_calls(host.server) > COUNT / 2);
-	cancel(&host, "2999");
+	host_cancel(&host, "2999");
 	for (int i = 0; i < 1000 && mcp_server_calls(host.server) == COUNT; i++)
 		task_sleep(rt, deadline_in_ms(rt, 1));
 	expect_answers(&host, 0, COUNT - 1, "xxx");

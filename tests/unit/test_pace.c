@@ -130,8 +130,7 @@ static void refused(void **state)
 	assert_int_equal(pace_ask(&pace, PACE_BEAT, 0), 8 * S);
 	assert_int_equal(pace_ask(&pace, PACE_BEAT, 8 * S), 0);
 	pace_done(&pace, &(struct pace_answer){ 429, -1, -1, -1, -1 }, 8 * S);
-	assert_int_equal(pace_ask(&pace, PACE_CALL, 8 * S), 16 * S);
-	assert_int_equal(pace_ask(&pace, PACE_CALL, 24 * S), 0);
+	assert_int_equal(pace_ask(&pace, PACE_CALL, 8 * S), 0);
 	pace_done(&pace, &(struct pace_answer){ 503, -1, -1, -1, 5000 },
 		  24 * S);
 	assert_int_equal(pace_ask(&pace, PACE_CALL, 24 * S), 5 * S);

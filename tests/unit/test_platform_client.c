@@ -5,7 +5,6 @@
  */
 #include "tests/unit/app_fixture.h"
 
-
 #include "app/platform_request.h"
 #include "proto/json.h"
 

@@ -5,6 +5,7 @@
  */
 #include "tests/unit/app_fixture.h"
 
+#include "app/agenda.h"
 #include "app/inbox.h"
 #include "app/receiver.h"
 #include "proto/activity.h"
@@ -28,6 +29,7 @@ struct work {
 	const struct step *steps;
 	size_t step_count;
 	struct inbox *inbox;
+	struct agenda *agenda;
 	struct workspace_deps deps;
 	struct receiver receiver;
 };
@@ -46,7 +48,8 @@ static void work_open_n(struct work *k, struct rt *rt, const struct step *steps,
 {
 	*k = (struct work){ .steps = steps, .step_count = count };
 	world_open(&k->w, rt, answer, k);
-	k->inbox = inbox_new(rt);
+	k->inbox = inbox_new(rt, &k->w.log);
+	k->agenda = agenda_new(rt);
 	k->deps = (struct workspace_deps){
 		.rt = rt,
 		.log = &k->w.log,
@@ -55,8 +58,11 @@ static void work_open_n(struct work *k, struct rt *rt, const struct step *steps,
 		.client = &k->w.client,
 		.state = &k->w.state,
 	};
-	receiver_init(&k->receiver, &k->deps, k->inbox,
-		      clock_now(rt, CLOCK_ID_BOOTTIME));
+	receiver_init(&k->receiver, &k->deps,
+		      &(struct receiver_options){
+			      .inbox = k->inbox,
+			      .agenda = k->agenda,
+			      .started_ns = clock_now(rt, CLOCK_ID_BOOTTIME) });
 }
 
 #define work_open(k, rt, steps)                                                \
@@ -64,6 +70,7 @@ static void work_open_n(struct work *k, struct rt *rt, const struct step *steps,
 
 static void work_close(struct work *k)
 {
+	agenda_free(k->agenda);
 	receiver_fini(&k->receiver);
 	inbox_free(k->inbox);
 	world_close(&k->w);
@@ -121,7 +128,10 @@ static int first_and_next(struct rt *rt, void *arg)
 	CHECK(!poll_once(&k));
 	CHECK(world_file(&k.w, STATE_DIR_CURSOR, ID "4"));
 	/* Another process begins where this one was. */
-	receiver_init(&second, &k.deps, k.inbox, 0);
+	receiver_fini(&k.receiver);
+	receiver_init(&second, &k.deps,
+		      &(struct receiver_options){ .inbox = k.inbox,
+						  .agenda = k.agenda });
 	CHECK(!receiver_poll(&second, &second.messages, &retry_ms));
 	CHECK(asked_for(&k, 3, "since_id=" ID "4"));
 	receiver_fini(&second);
@@ -138,7 +148,7 @@ static int not_before_it_may(struct rt *rt, void *arg)
 	(void)arg;
 	work_open(&k, rt, steps);
 	scope_open(rt, &scope, DEADLINE_NEVER);
-	CHECK_EQ(receiver_start(&k.receiver, &scope), 0);
+	receiver_start(&k.receiver, &scope);
 	task_sleep(rt, deadline_in_ms(rt, 250));
 	CHECK_EQ(k.w.count, 0);
 	receiver_begin(&k.receiver);
@@ -300,7 +310,7 @@ static int gone_cursor(struct rt *rt, void *arg)
 static int unreadable_cursor(struct rt *rt, void *arg)
 {
 	static const struct step steps[] = { { 200, "[]" } };
-	char longer[RECEIVER_CURSOR_MAX + 10];
+	char longer[FEED_CURSOR_MAX + 10];
 	struct work k;
 
 	(void)arg;
@@ -369,54 +379,37 @@ static int f47_full_page(struct rt *rt, void *arg)
 	return 0;
 }
 
-struct popper {
-	struct work *k;
-	uint64_t parked;
-};
-
-static void pop_task(struct rt *rt, void *arg)
-{
-	struct popper *p = arg;
-	struct deadline limit = patience(rt);
-
-	while (inbox_count(p->k->inbox) < INBOX_CAPACITY &&
-	       deadline_left_ns(rt, limit) > 0)
-		task_sleep(rt, deadline_in_ms(rt, 1));
-	p->parked = 1;
-	/* What is in has been noted, so that it does not come again. */
-	CHECK(world_file(&p->k->w, STATE_DIR_CURSOR,
-			 "aaaaaaaa-0000-4000-8000-000000000199"));
-	for (int i = 0; i < 10; i++) {
-		char id[64];
-
-		snprintf(id, sizeof(id), "aaaaaaaa-0000-4000-8000-%012d", i);
-		CHECK_EQ(inbox_pop(p->k->inbox, id), 1);
-	}
-}
-
-/* F-4: a full inbox makes the receiver wait; nothing is dropped. */
+/* F-4: a full inbox makes the receiver pause; nothing is dropped. */
 static int f4_back_pressure(struct rt *rt, void *arg)
 {
-	char *rows = page(0, 210);
-	struct step steps[] = { { 200, rows } };
-	struct popper p = { 0 };
-	struct scope scope;
+	char *rows = page(0, 210), *rest = page(200, 210);
+	struct step steps[] = { { 200, rows }, { 200, rest } };
 	struct work k;
 
 	(void)arg;
 	work_open(&k, rt, steps);
-	p.k = &k;
 	k.receiver.messages.cursor_read = true;
 	k.receiver.messages.cursor = strdup(ID "0");
-	scope_open(rt, &scope, DEADLINE_NEVER);
-	CHECK_EQ(task_spawn(&scope, "pop", TASK_STACK_NORMAL, pop_task, &p), 0);
-	poll_once(&k);
-	CHECK_EQ(p.parked, 1);
-	scope_join(&scope);
-	CHECK_EQ(inbox_count(k.inbox), 200);
+	CHECK(!poll_once(&k));
+	CHECK_EQ(inbox_count(k.inbox), INBOX_CAPACITY);
+	/* What is in has been noted, so that it does not come again. */
+	CHECK(world_file(&k.w, STATE_DIR_CURSOR,
+			 "aaaaaaaa-0000-4000-8000-000000000199"));
+	CHECK(!poll_once(&k));
+	CHECK_EQ(k.w.count, 1); /* it was not even asked */
+	for (int i = 0; i < 10; i++) {
+		char id[64];
+
+		snprintf(id, sizeof(id), "aaaaaaaa-0000-4000-8000-%012d", i);
+		CHECK_EQ(inbox_pop(k.inbox, id), 1);
+	}
+	CHECK(poll_once(&k)); /* as many as there was room for: maybe more */
+	CHECK(asked_for(&k, 1, "limit=10"));
+	CHECK_EQ(inbox_count(k.inbox), INBOX_CAPACITY);
 	CHECK(world_file(&k.w, STATE_DIR_CURSOR,
 			 "aaaaaaaa-0000-4000-8000-000000000209"));
 	work_close(&k);
+	free(rest);
 	free(rows);
 	return 0;
 }

@@ -5,6 +5,7 @@
  */
 #include "tests/unit/app_fixture.h"
 
+#include "app/agenda.h"
 #include "app/inbox.h"
 #include "app/peers.h"
 #include "app/receiver.h"
@@ -29,6 +30,7 @@ struct work {
 	uint64_t polls, fetches;
 	char last_fetch[512]; /* the line of the last one of broadcasts */
 	struct inbox *inbox;
+	struct agenda *agenda;
 	struct workspace_deps deps;
 	struct receiver receiver;
 	struct scope scope;
@@ -57,7 +59,8 @@ static void work_open(struct work *k, struct rt *rt)
 			    .broadcast_status = 200 };
 	world_open(&k->w, rt, answer, k);
 	k->w.who.suffix = "_x";
-	k->inbox = inbox_new(rt);
+	k->inbox = inbox_new(rt, &k->w.log);
+	k->agenda = agenda_new(rt);
 	k->deps = (struct workspace_deps){
 		.rt = rt,
 		.log = &k->w.log,
@@ -71,20 +74,28 @@ static void work_open(struct work *k, struct rt *rt)
 
 static void work_start(struct work *k)
 {
-	receiver_init(&k->receiver, &k->deps, k->inbox,
-		      clock_now(k->w.rt, CLOCK_ID_BOOTTIME));
-	CHECK_EQ(receiver_start(&k->receiver, &k->scope), 0);
+	receiver_init(
+		&k->receiver, &k->deps,
+		&(struct receiver_options){
+			.inbox = k->inbox,
+			.agenda = k->agenda,
+			.started_ns = clock_now(k->w.rt, CLOCK_ID_BOOTTIME) });
+	receiver_start(&k->receiver, &k->scope);
 }
 
 static void work_stop(struct work *k)
 {
+	receiver_rest(&k->receiver);
+	agenda_free(k->agenda);
 	scope_close(&k->scope);
 	scope_open(k->w.rt, &k->scope, DEADLINE_NEVER);
 	receiver_fini(&k->receiver);
+	k->agenda = agenda_new(k->w.rt);
 }
 
 static void work_close(struct work *k)
 {
+	agenda_free(k->agenda);
 	scope_close(&k->scope);
 	inbox_free(k->inbox);
 	world_close(&k->w);

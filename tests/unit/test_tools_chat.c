@@ -330,7 +330,6 @@ static int card_body(struct rt *rt, void *arg)
 		  "500");
 	CHECK(fake.host.member.workspace.card != NULL);
 	CHECK_EQ(json_object_size(fake.host.member.workspace.card), 0);
-	json_decref(fake.host.member.workspace.card);
 	away(&fake);
 	want_part(&fake, "update_agent_card", "{'card':{}}", true,
 		  "\"success\": false,\n  \"error\": \"connection refused");

@@ -33,17 +33,19 @@
 	"','method':'message/send','request_body':{'params':{'message':{"      \
 	"'parts':[{'kind':'text','text':'" text "'}]}}}}"
 
+static int have_come; /* messages */
+
 static void comes(struct fake *fake, const char *id, const char *text)
 {
-	CHECK_EQ(inbox_put(fake->host.tools.inbox,
+	have_come++;
+	CHECK_EQ(inbox_put(fake->host.tools.inbox, NULL,
 			   &(struct activity_message){
 				   .activity_id = id,
 				   .text = text,
 				   .peer_id = PEER,
 				   .kind = "peer_agent",
 				   .method = "message/send",
-				   .created_at = "2026-01-01T00:00:00Z" },
-			   DEADLINE_NOW),
+				   .created_at = "2026-01-01T00:00:00Z" }),
 		 0);
 }
 
@@ -438,6 +440,7 @@ static void f24_an_answer_is_whole(void **state)
 /* A message that the list shows before it is in the inbox is not read twice. */
 static int both_body(struct rt *rt, void *arg)
 {
+	int before = have_come;
 	struct fake fake;
 
 	(void)arg;
@@ -455,6 +458,8 @@ static int both_body(struct rt *rt, void *arg)
 			    &fake),
 		 0);
 	want(&fake, "delegate_task", TO_PEER, false, "four\ntwo");
+	/* It has come, and is done with. */
+	CHECK_EQ(have_come, before + 1);
 	CHECK(is_empty(&fake));
 	fake_close(&fake);
 	return 0;

@@ -41,7 +41,7 @@ static void table_close(struct table *t)
 static void comes(struct table *t, const char *id, const char *peer,
 		  const char *kind, const char *method, const char *arrival)
 {
-	CHECK_EQ(inbox_put(t->inbox,
+	CHECK_EQ(inbox_put(t->inbox, NULL,
 			   &(struct activity_message){
 				   .activity_id = id,
 				   .text = id,
@@ -49,8 +49,7 @@ static void comes(struct table *t, const char *id, const char *peer,
 				   .kind = kind,
 				   .method = method,
 				   .created_at = "2026-01-01T00:00:00Z",
-				   .arrival_workspace_id = arrival },
-			   DEADLINE_NOW),
+				   .arrival_workspace_id = arrival }),
 		 0);
 }
 

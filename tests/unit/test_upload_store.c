@@ -133,6 +133,8 @@ static int temporary_files(struct rt *rt, void *arg)
 	make(path, 5);
 	snprintf(path, sizeof(path), "%s.tmp2", kept(&b, kept_name("f", "a")));
 	make(path, UPLOAD_STORE_STALE_S + 100);
+	snprintf(path, sizeof(path), "%s.tmp3", kept(&b, kept_name("f", "a")));
+	make(path, 5);
 	take(&b, file, ACTIVITY_METHOD_UPLOAD);
 	CHECK(until_state(&b, file, "ready"));
 	CHECK(until(rt, &b.acks, 1));

@@ -15,6 +15,7 @@
 /* A workspace at work. `answer` gets how many requests of the same kind came
  * before. */
 struct work {
+	struct agenda *agenda;
 	struct world w;
 	struct workspace workspace;
 	struct workspace_deps deps;
@@ -70,15 +71,17 @@ static void work_open(struct work *k, struct rt *rt)
 	};
 	workspace_init(&k->workspace, &k->deps);
 	scope_open(rt, &k->scope, DEADLINE_NEVER);
+	k->agenda = agenda_new(rt);
 }
 
 static void work_start(struct work *k)
 {
-	CHECK_EQ(workspace_start(&k->workspace, &k->scope), 0);
+	CHECK_EQ(workspace_start(&k->workspace, k->agenda), 0);
 }
 
 static void work_close(struct work *k)
 {
+	agenda_free(k->agenda);
 	scope_close(&k->scope);
 	workspace_fini(&k->workspace);
 	world_close(&k->w);

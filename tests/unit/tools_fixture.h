@@ -126,6 +126,9 @@ static inline void fake_open(struct fake *fake, struct rt *rt)
 
 static inline void fake_close(struct fake *fake)
 {
+	/* A member may have been given a card. */
+	for (size_t i = 0; i < fake->host.fleet.count; i++)
+		json_decref(fake->host.fleet.members[i].workspace.card);
 	peers_free(fake->host.tools.peers);
 	turns_free(fake->host.tools.turns);
 	host_tools_free(&fake->host);

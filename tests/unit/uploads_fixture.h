@@ -119,7 +119,7 @@ static inline void bed_open(struct bed *b, struct rt *rt, bool root)
 	b->fleet = (struct fleet){ .members = &b->member, .count = 1 };
 	b->member.fleet = &b->fleet;
 	b->member.who = b->w.who;
-	b->inbox = inbox_new(rt);
+	b->inbox = inbox_new(rt, &b->w.log);
 	if (root) {
 		strcpy(b->root, "/tmp/molecule-root-XXXXXX");
 		CHECK(mkdtemp(b->root) != NULL);
@@ -210,7 +210,7 @@ static inline void put(struct bed *b, const char *id, const char *attachments)
 		message_of(attachments, ACTIVITY_METHOD_UPLOAD);
 
 	message.activity_id = id;
-	CHECK_EQ(inbox_put(b->inbox, &message, DEADLINE_NOW), 0);
+	CHECK_EQ(inbox_put(b->inbox, NULL, &message), 0);
 }
 
 /* The only attachment as it is shown, and its state. */
