@@ -17,6 +17,8 @@
 static const unsigned int with_cursor[] = { 0, 25, 5, 1 };
 static const unsigned int without_cursor[] = { FEED_PAGE, 25, 5, 1 };
 #define NARROWEST 3u
+/* Clocks may differ by so much, and requests take their time. */
+#define CLOCK_PLAY_S 5u
 
 void feed_init(struct feed *feed, const struct feed_kind *kind,
 	       const struct workspace_deps *deps)
@@ -143,10 +145,18 @@ json_t *feed_row(const struct feed_rows *rows, size_t i)
 			rows->newest_first ? rows->page.count - 1 - i : i);
 }
 
+/* One of the clocks may be wrong; rows have their times by the platform's. */
+static void compare_clocks(struct feed *feed,
+			   const struct platform_reply *reply)
+{
+	if (reply->date_s >= 0)
+		feed->ahead_s = reply->date_s -
+				clock_wall(feed->deps->rt) / CLOCK_NS_PER_S;
+}
+
 /* One request. 0, or why there are no rows; *full: as many as were asked for.
  */
-static int fetch(const struct feed *feed,
-		 const struct platform_activity_query *query,
+static int fetch(struct feed *feed, const struct platform_activity_query *query,
 		 struct feed_rows *rows, bool *full)
 {
 	const struct workspace_deps *deps = feed->deps;
@@ -154,6 +164,7 @@ static int fetch(const struct feed *feed,
 
 	*rows = (struct feed_rows){ 0 };
 	platform_activity(deps->client, deps->who, query, &rows->reply);
+	compare_clocks(feed, &rows->reply);
 	if (!platform_ok(&rows->reply))
 		return rows->reply.err != 0 ? rows->reply.err : -EPROTO;
 	err = page_read(&rows->page, &rows->reply);
@@ -166,7 +177,8 @@ static int fetch(const struct feed *feed,
 /* The seconds back from now that are read without a cursor. */
 static uint32_t window_secs(const struct feed *feed)
 {
-	int64_t now = clock_wall(feed->deps->rt) / CLOCK_NS_PER_S;
+	int64_t now =
+		clock_wall(feed->deps->rt) / CLOCK_NS_PER_S + feed->ahead_s;
 	int64_t since = feed->known_s > 0 ? now - feed->known_s + 1 : 0;
 
 	if (since < FEED_WINDOW_S)
@@ -257,6 +269,20 @@ static int walk_back(struct feed *feed, struct platform_activity_query *query,
 	return 0;
 }
 
+/* The window, by what is known of the clocks: the first answer may say more. */
+static int fetch_window(struct feed *feed,
+			struct platform_activity_query *query,
+			struct feed_rows *rows, bool *full)
+{
+	int err = fetch(feed, query, rows, full);
+
+	if (err < 0 || window_secs(feed) <= query->since_secs + CLOCK_PLAY_S)
+		return err;
+	feed_rows_free(rows);
+	query->since_secs = window_secs(feed);
+	return fetch(feed, query, rows, full);
+}
+
 static int ask_window(struct feed *feed, struct feed_rows *rows)
 {
 	struct platform_activity_query query = {
@@ -267,7 +293,7 @@ static int ask_window(struct feed *feed, struct feed_rows *rows)
 		.limit = without_cursor[feed->narrowed],
 	};
 	bool full;
-	int err = fetch(feed, &query, rows, &full);
+	int err = fetch_window(feed, &query, rows, &full);
 
 	if (err == 0 && full)
 		err = walk_back(feed, &query, rows);

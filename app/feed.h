@@ -60,7 +60,9 @@ struct feed {
 	bool cursor_read;      /* the file has been looked at */
 	bool unsaved;	       /* the file is behind */
 	char *cursor;	       /* NULL: none; owned */
-	int64_t known_s;       /* wall time of the last known row; 0: none */
+	/* By the platform's clock: the time of the last known row, 0: none; and
+	 * how far that clock is ahead of this machine's, as far as is known. */
+	int64_t known_s, ahead_s;
 };
 
 enum feed_answer {

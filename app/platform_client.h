@@ -90,6 +90,7 @@ struct platform_reply {
 		       * JSON), -E2BIG, -ENOMEM */
 	char *body;   /* NUL-terminated; NULL without an answer */
 	size_t body_len;
+	int64_t date_s;		/* Date, the platform's clock; -1 when absent */
 	int64_t retry_after_ms; /* Retry-After, -1 when absent */
 	/* X-RateLimit-Limit, -Remaining and -Reset (seconds); -1 when absent or
 	 * no number ("unlimited"). */

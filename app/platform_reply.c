@@ -23,6 +23,7 @@ void platform_reply_refuse(struct platform_reply *reply, int err,
 	*reply = (struct platform_reply){
 		.err = err,
 		.phase = HTTP_PHASE_CONNECT,
+		.date_s = -1,
 		.retry_after_ms = -1,
 		.rate_limit = -1,
 		.rate_remaining = -1,
@@ -164,13 +165,14 @@ static int digits(const char *text, int count)
 	return value;
 }
 
-/* IMF-fixdate (RFC 9110 section 5.6.7) to seconds since 1970, or -1. */
-static int64_t parse_date(const char *value)
+int64_t platform_date_s(const char *value)
 {
 	static const char shape[] = "aaa, 00 aaa 0000 00:00:00 GMT";
 	int64_t days;
 	int month;
 
+	if (value == NULL)
+		return -1;
 	for (size_t i = 0; i < sizeof(shape); i++)
 		if (shape[i] == '0'   ? value[i] < '0' || value[i] > '9'
 		    : shape[i] == 'a' ? value[i] < 'A' || value[i] > 'z'
@@ -200,7 +202,7 @@ int64_t platform_retry_after_ms(const char *value, int64_t wall_ns)
 		if (*value != '\0')
 			return -1;
 	} else {
-		seconds = parse_date(value);
+		seconds = platform_date_s(value);
 		if (seconds < 0)
 			return -1;
 		seconds -= wall_ns / CLOCK_NS_PER_S;

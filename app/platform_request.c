@@ -115,8 +115,12 @@ static void take_head(struct platform_reply *reply,
 	struct rt *rt = request->client->rt;
 
 	reply->status = status;
+	reply->date_s = platform_date_s(http1_field(head, "date"));
+	/* A date is by the platform's clock. */
 	reply->retry_after_ms = platform_retry_after_ms(
-		http1_field(head, "retry-after"), clock_wall(rt));
+		http1_field(head, "retry-after"),
+		reply->date_s >= 0 ? reply->date_s * CLOCK_NS_PER_S
+				   : clock_wall(rt));
 	reply->rate_limit = number_field(head, "x-ratelimit-limit");
 	reply->rate_remaining = number_field(head, "x-ratelimit-remaining");
 	reply->rate_reset_s = number_field(head, "x-ratelimit-reset");
@@ -230,6 +234,7 @@ static bool prepare(const struct platform_request *request, struct token *token,
 	const struct token_source *source = &request->who->token;
 
 	*reply = (struct platform_reply){
+		.date_s = -1,
 		.retry_after_ms = -1,
 		.rate_limit = -1,
 		.rate_remaining = -1,

@@ -66,6 +66,10 @@ void platform_upload_send(struct platform_client *client,
 			  const struct platform_file *files, size_t count,
 			  struct platform_reply *reply);
 
+/* An IMF-fixdate (RFC 9110 section 5.6.7) as seconds since 1970; -1 when it is
+ * none, or NULL. */
+int64_t platform_date_s(const char *value);
+
 /* The value of Retry-After (RFC 9110 section 10.2.3): seconds or a date, which
  * `wall_ns` is compared with. Milliseconds from 0 to PLATFORM_RETRY_MAX_MS; -1
  * when it is neither, or NULL. */

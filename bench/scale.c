@@ -32,8 +32,8 @@
 #define LIMIT_MINUTES 2
 #define GAP_MOST_S 25
 #define BEAT_MOST_S 60
-#define LOG_LINES 12 /* the last ones are shown */
-#define LOG_WIDTH 400
+#define LOG_LINES 4 /* the last ones are shown */
+#define LOG_WIDTH 300
 
 static struct {
 	struct world world;
@@ -329,31 +329,43 @@ static bool log_names(const char *id)
 	return found;
 }
 
-/* Which workspaces have not beaten often enough, and whether the log says so.
- * The counters were begun anew LIMIT_MINUTES ago. */
-static void report_silent(void)
+/* Who beats often enough, and of whom else the log says that it does not. The
+ * counters were begun anew LIMIT_MINUTES ago. */
+static void report_beats(void)
 {
 	json_t *state = console_ask(&run.console, "GET", "/demo/state", NULL);
 	json_t *list = json_object_get(state, "workspaces"), *member;
-	size_t i, silent = 0, named = 0;
+	size_t i, well = 0, named = 0, unnamed = 0;
+	double worst = 0;
 
 	json_array_foreach(list, i, member)
 	{
+		const char *id =
+			json_string_value(json_object_get(member, "id"));
 		double age =
 			console_number(member, "last_heartbeat_age_seconds");
 		double gap =
 			console_number(member, "max_heartbeat_gap_seconds");
 
-		if (age >= 0 && age <= BEAT_MOST_S && gap <= BEAT_MOST_S)
+		if (age >= 0 && age <= BEAT_MOST_S && gap <= BEAT_MOST_S) {
+			well++;
 			continue;
-		silent++;
-		named += log_names(
-			json_string_value(json_object_get(member, "id")));
+		}
+		if (id && log_names(id)) {
+			named++;
+			continue;
+		}
+		unnamed++;
+		worst = gap > worst ? gap : worst;
 	}
 	printf("  %-34s %12zu  of %zu\n", "workspaces that beat every 60 s",
-	       json_array_size(list) - silent, json_array_size(list));
-	printf("  %-34s %12zu  of them the log names %zu by id\n",
-	       "workspaces that do not", silent, named);
+	       well, json_array_size(list));
+	printf("  %-34s %12zu\n", "others that the log names", named);
+	printf("  %-34s %12zu  none: %s", "others", unnamed,
+	       unnamed == 0 ? "holds" : "MISSED");
+	if (unnamed > 0)
+		printf(", up to %.1f s without a beat", worst);
+	printf("\n");
 	json_decref(state);
 }
 
@@ -385,9 +397,9 @@ static void limit(void)
 	       later < 0 ? 0 : later, later <= 0 ? "holds" : "MISSED");
 	printf("  %-34s %12.0f\n", "requests in these", figures.requests);
 	printf("  %-34s %12.0f\n", "of them heartbeats",
-	       console_number(all, "endpoints.POST /registry/heartbeat"));
+	       console_number(all, "heartbeats.received"));
 	json_decref(all);
-	report_silent();
+	report_beats();
 	show_log();
 	child_end(&run.mcp);
 	end();

@@ -40,10 +40,15 @@ void world_set_https(struct world *world, int port, const char *roots)
 
 void world_set(struct world *world, char *variable)
 {
-	size_t count = 0;
+	size_t name = strcspn(variable, "=") + 1, count = 0;
 
-	while (world->env[count])
+	while (world->env[count] &&
+	       strncmp(world->env[count], variable, name) != 0)
 		count++;
+	if (world->env[count]) {
+		world->env[count] = variable;
+		return;
+	}
 	if (count + 1 >= sizeof(world->env) / sizeof(world->env[0]))
 		bench_die("too many variables");
 	world->env[count] = variable;
