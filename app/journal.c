@@ -262,7 +262,7 @@ int journal_open(struct journal *journal,
 	int err;
 	char *data = read_file(journal, &len, &err);
 
-	journal->fresh = err == -ENOENT;
+	journal->fresh = err == -ENOENT || err == -ENOTDIR;
 	if (!data)
 		return journal->fresh ? 0 : unreadable(journal, err);
 	damaged = journal_file_parse(data, len, on_record, &reading, &whole);
@@ -301,12 +301,12 @@ int journal_pop(struct journal *journal, const char *activity_id)
 
 	if (journal_ids_have(&journal->popped, activity_id))
 		return 0;
-	err = journal_ids_add(&journal->popped, activity_id,
-			      JOURNAL_POPPED_MAX);
+	/* First the record: an id that is remembered has one. */
+	err = add(journal, &(struct journal_record){ .kind = JOURNAL_POPPED,
+						     .id = activity_id });
 	return err ? err
-		   : add(journal,
-			 &(struct journal_record){ .kind = JOURNAL_POPPED,
-						   .id = activity_id });
+		   : journal_ids_add(&journal->popped, activity_id,
+				     JOURNAL_POPPED_MAX);
 }
 
 bool journal_popped(const struct journal *journal, const char *activity_id)

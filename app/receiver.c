@@ -68,8 +68,23 @@ void receiver_init(struct receiver *receiver, const struct workspace_deps *deps,
 					 .arg = receiver });
 }
 
+/* A stop may have come between the delivery of a page and its end. */
+static void catch_up(struct receiver *receiver)
+{
+	struct deadline deadline =
+		deadline_in_ms(receiver->deps.rt, RECEIVER_STOP_MS);
+
+	if (!receiver->opened ||
+	    (!receiver->messages.unsaved && !receiver->broadcasts.unsaved) ||
+	    journal_sync(receiver->journal, deadline) != 0)
+		return;
+	feed_save(&receiver->messages);
+	feed_save(&receiver->broadcasts);
+}
+
 void receiver_fini(struct receiver *receiver)
 {
+	catch_up(receiver);
 	feed_fini(&receiver->messages);
 	feed_fini(&receiver->broadcasts);
 	if (receiver->journal != NULL)
