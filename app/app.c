@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/time.h>
@@ -21,10 +22,14 @@
 #include "net/resolve.h"
 #include "runtime/io.h"
 #include "runtime/rt.h"
+#include "runtime/san.h"
 #include "runtime/task.h"
 
 /* The process is ended by force so long after a stop began. */
 #define LAST_RESORT_MS (APP_STOP_MS - 50)
+/* When the start is over, with what came of it. */
+#define SETTLE_MS 8000
+#define SETTLE_SLACK_MS 15000
 /* Descriptors that are needed anyhow, and for each workspace. */
 #define FILES_BASE 256u
 #define FILES_EACH 4u
@@ -51,6 +56,26 @@ static void on_ended(void *arg, int err)
 			  strerrordesc_np(-err));
 	app_stop(app, APP_EXIT_OK);
 }
+
+#ifndef SAN_ADDRESS
+/* From the linker: the program's code. */
+extern const char __executable_start[], etext[];
+
+/* Lets go of the code that only the start needed: it was mapped with what lies
+ * around it, sixteen pages at a time, and what is needed again comes back. */
+static void settle_task(struct rt *rt, void *arg)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t start = (uintptr_t)__executable_start;
+	uintptr_t end = (uintptr_t)etext & ~(page - 1);
+	struct deadline when = deadline_in_ms(rt, SETTLE_MS);
+
+	(void)arg;
+	when.slack_ms = SETTLE_SLACK_MS;
+	if (task_sleep(rt, when) == 0)
+		madvise((void *)start, end - start, MADV_DONTNEED);
+}
+#endif
 
 static void clean_task(struct rt *rt, void *arg)
 {
@@ -283,6 +308,11 @@ static int start_services(struct app *app)
 	if (app->signal_fd >= 0)
 		err = task_spawn(&app->services, "signals", TASK_STACK_SMALL,
 				 signal_task, app);
+#ifndef SAN_ADDRESS
+	if (err == 0)
+		err = task_spawn(&app->services, "settle", TASK_STACK_SMALL,
+				 settle_task, NULL);
+#endif
 	return err == 0 ? fleet_start(&app->fleet, &app->services) : err;
 }
 

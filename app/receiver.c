@@ -147,6 +147,8 @@ static void on_trust(void *arg, bool trusted)
 
 	receiver->trusted = trusted;
 	/* What came while it was deaf has not been told. */
+	if (!trusted)
+		receiver->broadcasts_ns = 0;
 	soon(receiver);
 }
 
@@ -179,6 +181,14 @@ static void on_kept(void *arg, const struct activity_message *message)
 	inbox_put(receiver->options.inbox, &receiver->source, message);
 }
 
+/* The messages of a page, in order, and where the page has been read to. */
+struct batch {
+	struct activity_message *messages[FEED_PAGE];
+	size_t count;
+	char last[ACTIVITY_ID_MAX + 1];
+	char at[64]; /* its created_at, "" unknown */
+};
+
 static void keep(void *arg, const struct activity_message *message)
 {
 	journal_keep(arg, message);
@@ -187,8 +197,11 @@ static void keep(void *arg, const struct activity_message *message)
 static void on_live(void *arg, struct journal *journal)
 {
 	struct receiver *receiver = arg;
+	const struct batch *batch = receiver->batch;
 
 	inbox_each(receiver->options.inbox, &receiver->source, keep, journal);
+	for (size_t i = 0; batch != NULL && i < batch->count; i++)
+		journal_keep(journal, batch->messages[i]);
 }
 
 static void say_unreadable(struct receiver *receiver, int err)
@@ -252,15 +265,6 @@ static bool is_broadcast(const json_t *row)
 	return strcmp(json_get_text_or(row, "activity_type", ""),
 		      ACTIVITY_TYPE_BROADCAST) == 0;
 }
-
-/* The messages of a page, in order, and where the page has been read to. */
-struct batch {
-	struct activity_message *messages[FEED_PAGE];
-	size_t count;
-	char last[ACTIVITY_ID_MAX + 1];
-	char at[64]; /* its created_at, "" unknown */
-	bool full;   /* there was no room for the next one */
-};
 
 static void passed(struct batch *batch, const char *id, const json_t *row)
 {
@@ -329,10 +333,11 @@ static int take_row(struct receiver *receiver, const struct feed *feed,
 	return err;
 }
 
-/* Reads a page as far as there is room. */
-static void read_page(struct receiver *receiver, const struct feed *feed,
-		      const struct feed_rows *rows, size_t room,
-		      struct batch *batch)
+/* Reads a page as far as there is room: 0; -ENOSPC when there is none for the
+ * next row; -ENOMEM. */
+static int read_page(struct receiver *receiver, const struct feed *feed,
+		     const struct feed_rows *rows, size_t room,
+		     struct batch *batch)
 {
 	int err = 0;
 
@@ -343,29 +348,40 @@ static void read_page(struct receiver *receiver, const struct feed *feed,
 				  : -ENOMEM;
 		json_decref(row);
 	}
-	batch->full = err == -ENOSPC;
 	if (err == -ENOMEM)
 		log_warning(receiver->deps.log,
 			    "inbox: out of memory; the rest follows later");
+	return err;
 }
 
-/* Lets everybody know of the batch, which is freed. */
-static void deliver(struct receiver *receiver, struct batch *batch)
+/* Lets everybody know of the batch, which is freed. When one of it cannot be
+ * had now, the page is to be read again: then the error. */
+static int deliver(struct receiver *receiver, struct batch *batch)
 {
+	int failed = 0;
+
 	for (size_t i = 0; i < batch->count; i++) {
+		int err;
+
 		announce(receiver, batch->messages[i]);
-		if (inbox_put(receiver->options.inbox, &receiver->source,
-			      batch->messages[i]) == 0)
+		err = inbox_put(receiver->options.inbox, &receiver->source,
+				batch->messages[i]);
+		if (err == 0)
 			receiver->received++;
+		else if (err != -EEXIST)
+			failed = err;
 		free(batch->messages[i]);
 	}
+	if (failed < 0)
+		*batch->last = '\0';
+	return failed;
 }
 
 /* What was delivered is made safe, and then the cursor follows. */
 static void settle(struct receiver *receiver, struct feed *feed,
 		   const struct batch *batch)
 {
-	bool written = batch->count > 0;
+	bool written = batch->count > 0 && *batch->last != '\0';
 	int err = 0;
 
 	if (written && feed == &receiver->messages)
@@ -378,24 +394,29 @@ static void settle(struct receiver *receiver, struct feed *feed,
 		feed_save(feed);
 }
 
-/* Brings a page in. Returns whether all of it was taken. */
+/* Brings a page in. Returns whether the next one should follow at once. */
 static bool take_page(struct receiver *receiver, struct feed *feed,
 		      const struct feed_rows *rows, size_t room)
 {
 	struct batch *batch = calloc(1, sizeof(*batch));
-	bool all;
+	bool again;
+	int err, failed;
 
 	if (batch == NULL)
 		return false;
-	read_page(receiver, feed, rows, room, batch);
+	receiver->batch = batch;
+	err = read_page(receiver, feed, rows, room, batch);
 	/* A failure has been said, and is no reason to keep messages back. */
 	if (batch->count > 0)
 		(void)journal_write(receiver->journal, DEADLINE_NEVER);
-	deliver(receiver, batch);
+	receiver->batch = NULL;
+	failed = deliver(receiver, batch);
 	settle(receiver, feed, batch);
-	all = *batch->last != '\0' && !batch->full;
+	/* Where there is no room, that is found out by asking for some. */
+	again = err == -ENOSPC ||
+		(err == 0 && *batch->last != '\0' && rows->more);
 	free(batch);
-	return all;
+	return again && failed == 0;
 }
 
 static void say_full(struct receiver *receiver)
@@ -431,7 +452,7 @@ bool receiver_poll(struct receiver *receiver, struct feed *feed,
 	answer = feed_ask(feed, room, &rows, retry_ms);
 	again = answer == FEED_AGAIN;
 	if (answer == FEED_ROWS)
-		again = take_page(receiver, feed, &rows, room) && rows.more;
+		again = take_page(receiver, feed, &rows, room);
 	feed_rows_free(&rows);
 	return again && task_cancelled(receiver->deps.rt) == 0;
 }
@@ -455,6 +476,17 @@ static bool broadcasts_due(const struct receiver *receiver, int64_t now)
 	       receiver->messages.failures.count == 0;
 }
 
+/* When they are due after having been asked for. That is by the cadence of the
+ * polls, so that nothing wakes for this alone. */
+static int64_t broadcasts_next(const struct receiver *receiver, int64_t now)
+{
+	if (receiver->source.waits)
+		return 0; /* they could not be, and there may be some */
+	if (receiver->trusted && receiver->broadcasts.failures.count == 0)
+		return now + RECEIVER_BROADCASTS_SAFETY_MS * CLOCK_NS_PER_MS;
+	return now + RECEIVER_BROADCASTS_MS * CLOCK_NS_PER_MS;
+}
+
 static int64_t fetch(struct receiver *receiver)
 {
 	int64_t retry_ms = drain(receiver, &receiver->messages);
@@ -462,13 +494,12 @@ static int64_t fetch(struct receiver *receiver)
 
 	if (retry_ms > 0 || !broadcasts_due(receiver, now))
 		return retry_ms;
-	/* By the cadence of the polls, so that nothing wakes for this alone; a
-	 * stream announces them. */
-	receiver->broadcasts_ns =
-		receiver->trusted
-			? INT64_MAX
-			: now + RECEIVER_BROADCASTS_MS * CLOCK_NS_PER_MS;
-	return drain(receiver, &receiver->broadcasts);
+	receiver->broadcasts_ns = INT64_MAX;
+	retry_ms = drain(receiver, &receiver->broadcasts);
+	/* Unless one was announced meanwhile. */
+	if (receiver->broadcasts_ns == INT64_MAX)
+		receiver->broadcasts_ns = broadcasts_next(receiver, now);
+	return retry_ms;
 }
 
 int64_t receiver_pause_ms(uint32_t failures, uint32_t poll_ms, uint32_t random)

@@ -8,8 +8,10 @@
  *	messages	every poll interval; every RECEIVER_SAFETY_MS while the
  *			event stream is trusted (follower.h); and when
  *			receiver_wake asks, which the stream does
- *	broadcasts	at a start and when the stream opens or announces one;
- *			without a stream every RECEIVER_BROADCASTS_MS
+ *	broadcasts	at a start and when the stream opens or announces one,
+ *			and every RECEIVER_BROADCASTS_SAFETY_MS; every
+ *			RECEIVER_BROADCASTS_MS without a stream that is trusted,
+ *			and after a failure
  *
  * Rows that are the workspace's own echo are passed over; the others become
  * messages. A row that cannot be read is logged and passed over too: it never
@@ -41,6 +43,7 @@
 #include "app/inbox.h"
 #include "app/workspace.h"
 
+struct batch;
 struct journal;
 struct scope;
 
@@ -48,6 +51,7 @@ struct scope;
  * fills its pages, or always says 410, is not asked without end. */
 #define RECEIVER_AT_ONCE_MAX 1000
 #define RECEIVER_BROADCASTS_MS 60000
+#define RECEIVER_BROADCASTS_SAFETY_MS 600000 /* while the stream is trusted */
 #define RECEIVER_SAFETY_MS 60000
 #define RECEIVER_FAILURES 10
 #define RECEIVER_BACKOFF_MAX_MS 60000
@@ -70,6 +74,7 @@ struct receiver {
 	struct scope *scope;
 	struct journal *journal; /* NULL before the first begin */
 	struct inbox_source source;
+	struct batch *batch; /* being brought in, in part in the journal */
 	struct follower follower;
 	struct feed messages, broadcasts;
 	struct log_limit poison;     /* of rows that are none */

@@ -68,6 +68,19 @@ int file_worker_fd(const struct file_worker *worker)
 	return worker->event_fd;
 }
 
+/* A FIFO that nobody else has open would hold the thread up for ever, so the
+ * opening never waits; what comes after may. */
+static int open_at(const struct op *op)
+{
+	int flags = op->u.file.flags | O_CLOEXEC;
+	int fd = openat(op->fd, op->u.file.path, flags | O_NONBLOCK,
+			op->u.file.mode);
+
+	if (fd >= 0 && !(flags & O_NONBLOCK))
+		fcntl(fd, F_SETFL, flags & O_APPEND);
+	return fd;
+}
+
 int file_worker_perform(const struct op *op)
 {
 	const char *path = op->u.file.path;
@@ -82,8 +95,7 @@ int file_worker_perform(const struct op *op)
 			res = write(op->fd, op->u.rw.buf, op->u.rw.len);
 			break;
 		case OP_OPENAT:
-			res = openat(op->fd, path, op->u.file.flags | O_CLOEXEC,
-				     op->u.file.mode);
+			res = open_at(op);
 			break;
 		case OP_FSYNC:
 			res = fsync(op->fd);
