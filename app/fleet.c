@@ -33,7 +33,7 @@ static void settle(struct member *member)
 	enum holder_state state = member->holder.state;
 
 	workspace_rest(&member->workspace, state == HOLDER_ELSEWHERE);
-	if (fleet->inbox == NULL)
+	if (fleet->inbox == NULL || fleet->agenda == NULL)
 		return;
 	if (state == HOLDER_HERE && !member->rejected)
 		receiver_begin(&member->receiver);
@@ -239,6 +239,8 @@ static int start_member(struct member *member)
 	struct fleet *fleet = member->fleet;
 	int err = 0;
 
+	if (fleet->agenda == NULL)
+		return -ECANCELED; /* the stop has come */
 	receiver_start(&member->receiver, fleet->scope);
 	if (fleet->deps.config->heartbeat)
 		err = workspace_start(&member->workspace, fleet->agenda);
@@ -291,10 +293,13 @@ void fleet_begin(struct fleet *fleet)
 
 void fleet_stop(struct fleet *fleet)
 {
+	struct agenda *agenda = fleet->agenda;
+
+	/* From now on nothing is begun. */
+	fleet->agenda = NULL;
 	for (size_t i = 0; i < fleet->count; i++)
 		receiver_rest(&fleet->members[i].receiver);
-	agenda_free(fleet->agenda);
-	fleet->agenda = NULL;
+	agenda_free(agenda);
 	for (size_t i = 0; i < fleet->count; i++)
 		fleet->members[i].workspace.agenda = NULL;
 }

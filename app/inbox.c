@@ -185,7 +185,8 @@ static void tell_given_up(struct inbox *inbox)
 		    inbox->given_up);
 }
 
-/* Makes room for one message more of the source. */
+/* Makes room for one message more of the source. Bytes are inbox_room's to
+ * watch: what has been fetched, and what an earlier process left, is let in. */
 static bool make_room(struct inbox *inbox, struct inbox_source *source)
 {
 	while (inbox->bytes >= INBOX_BYTES_MAX ||
@@ -193,7 +194,7 @@ static bool make_room(struct inbox *inbox, struct inbox_source *source)
 		struct entry *entry = expendable(inbox, source);
 
 		if (!entry)
-			return false;
+			return !source || source->count < INBOX_CAPACITY;
 		if (entry->source && entry->source->journal)
 			journal_pop(entry->source->journal,
 				    entry->message.activity_id);

@@ -15,9 +15,10 @@
  *
  * A source may have INBOX_CAPACITY messages here, and all of them together
  * INBOX_BYTES_MAX. Beyond that inbox_room says that there is none, so that the
- * receiver pauses and nothing is lost. Room is made only by messages that
- * somebody has been given by wait_for_message or inbox_peek (inbox_show) and
- * has not popped: the oldest of them is given up, with a warning that counts.
+ * receiver pauses and nothing is lost; what it has fetched by then is let in.
+ * Room is made only by messages that somebody has been given by
+ * wait_for_message or inbox_peek (inbox_show) and has not popped: the oldest of
+ * them is given up, with a warning that counts.
  *
  * A message can be held back for somebody who waits for just that one
  * (turns.h): it is in here like any other, but is neither given by inbox_wait,
@@ -68,8 +69,9 @@ uint32_t inbox_room(struct inbox *inbox, struct inbox_source *source);
 /* Adds a copy of *message (borrowed for the call) at the end, wakes who waits
  * and calls the hook; may give up a message that was shown. The source may be
  * NULL. Returns 0; -EEXIST when a message with this id is here or was popped
- * lately (nothing is added: go on); -ENOSPC when there is no room; -EINVAL when
- * the id is empty; -ENOMEM. Does not park. */
+ * lately (nothing is added: go on); -ENOSPC when the source has INBOX_CAPACITY
+ * messages and none can be given up; -EINVAL when the id is empty; -ENOMEM.
+ * Does not park. */
 int inbox_put(struct inbox *inbox, struct inbox_source *source,
 	      const struct activity_message *message);
 

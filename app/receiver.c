@@ -92,6 +92,7 @@ void receiver_fini(struct receiver *receiver)
 			receiver->journal,
 			deadline_in_ms(receiver->deps.rt, RECEIVER_STOP_MS));
 	receiver->journal = receiver->source.journal = NULL;
+	receiver->opened = false;
 }
 
 void receiver_start(struct receiver *receiver, struct scope *scope)

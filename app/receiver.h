@@ -91,7 +91,8 @@ struct receiver {
 
 void receiver_init(struct receiver *receiver, const struct workspace_deps *deps,
 		   const struct receiver_options *options);
-/* Frees what it owns; the agenda and the scope must have ended. Parks. */
+/* Frees what it owns, once or more often; the agenda and the scope must have
+ * ended. Parks. */
 void receiver_fini(struct receiver *receiver);
 
 /* Where its tasks are to live. Does not park. */

@@ -6,6 +6,9 @@
  */
 #include "tests/unit/app_fixture.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include "app/fleet.h"
 #include "app/inbox.h"
 
@@ -20,6 +23,7 @@ struct work {
 	struct scope scope;
 	bool refuse_a, refuse_b;
 	uint64_t beats_a, beats_b, polls_a, polls_b;
+	uint64_t streams_a, streams_b;
 	uint64_t registered_a, ended;
 };
 
@@ -36,6 +40,8 @@ static void count_request(struct work *k, struct http_incoming *request)
 		*(is_a ? &k->beats_a : &k->beats_b) += 1;
 	else if (strstr(target, "a2a_receive"))
 		*(is_a ? &k->polls_a : &k->polls_b) += 1;
+	else if (strstr(target, "events/stream"))
+		*(is_a ? &k->streams_a : &k->streams_b) += 1;
 	if (strstr(target, "register") && (is_a ? k->refuse_a : k->refuse_b)) {
 		world_json(request, 401, "{\"error\":\"no\"}");
 		return;
@@ -67,8 +73,9 @@ static const char *lookup(void *arg, const char *name)
 	return NULL;
 }
 
-/* A fleet of this list, not started. */
-static void work_open(struct work *k, struct rt *rt, const char *list)
+/* A fleet of this list, not started, with so many streams at most. */
+static void work_open_n(struct work *k, struct rt *rt, const char *list,
+			uint32_t streams)
 {
 	struct fleet_options options = {
 		.all_rejected = on_all_rejected,
@@ -85,6 +92,7 @@ static void work_open(struct work *k, struct rt *rt, const char *list)
 		 0);
 	CHECK(config_usable(&k->config));
 	k->config.heartbeat_ms = k->config.poll_ms = 100;
+	k->config.streams_max = streams;
 	k->inbox = inbox_new(rt, &k->w.log);
 	options.inbox = k->inbox;
 	options.deps = (struct workspace_deps){
@@ -96,6 +104,11 @@ static void work_open(struct work *k, struct rt *rt, const char *list)
 	};
 	CHECK_EQ(fleet_init(&k->fleet, &options), 0);
 	scope_open(rt, &k->scope, DEADLINE_NEVER);
+}
+
+static void work_open(struct work *k, struct rt *rt, const char *list)
+{
+	work_open_n(k, rt, list, CONFIG_STREAMS_MAX);
 }
 
 static void work_close(struct work *k)
@@ -177,6 +190,94 @@ static int refused_for_a_while(struct rt *rt, void *arg)
 	return 0;
 }
 
+/* The event streams are for the first ones, as many as may be. */
+static int streams_are_bounded(struct rt *rt, void *arg)
+{
+	struct work k;
+
+	(void)arg;
+	work_open_n(&k, rt, LIST, 1);
+	CHECK(k.fleet.members[0].receiver.options.follow);
+	CHECK(!k.fleet.members[1].receiver.options.follow);
+	CHECK_EQ(fleet_start(&k.fleet, &k.scope), 0);
+	fleet_begin(&k.fleet);
+	CHECK(until(rt, &k.streams_a, 1));
+	CHECK(until(rt, &k.polls_b, 4));
+	CHECK_EQ(k.streams_b, 0);
+	work_close(&k);
+	return 0;
+}
+
+/* Those on one platform beat at different times. */
+static int set_apart(struct rt *rt, void *arg)
+{
+	struct work k;
+	struct workspace *a, *b;
+
+	(void)arg;
+	work_open(&k, rt, LIST);
+	a = &k.fleet.members[0].workspace;
+	b = &k.fleet.members[1].workspace;
+	CHECK_EQ(workspace_phase(a, 20000), a->started_ns);
+	CHECK_EQ(workspace_phase(b, 20000),
+		 b->started_ns + 10000 * CLOCK_NS_PER_MS);
+	/* In steps, so that several wake together. */
+	CHECK_EQ(workspace_phase(b, 3900),
+		 b->started_ns + 1500 * CLOCK_NS_PER_MS);
+	CHECK_EQ(k.fleet.members[1].receiver.options.started_ns,
+		 workspace_phase(b, k.config.heartbeat_ms));
+	CHECK(k.fleet.members[0].who.pace == k.fleet.members[1].who.pace);
+	CHECK_EQ(k.fleet.members[0].who.pace->members, 2);
+	work_close(&k);
+
+	work_open(&k, rt,
+		  "[{\"id\":\"" A "\",\"token\":\"t-a\"},"
+		  "{\"id\":\"" B "\",\"token\":\"t-b\","
+		  "\"platform_url\":\"http://h/p\"}]");
+	b = &k.fleet.members[1].workspace;
+	CHECK_EQ(workspace_phase(b, 20000), b->started_ns);
+	CHECK(k.fleet.members[0].who.pace != k.fleet.members[1].who.pace);
+	work_close(&k);
+	return 0;
+}
+
+/* After the stop nothing begins any more: not a member that had not started
+ * yet, nor one that this process would take over just then. */
+static int stopped_for_good(struct rt *rt, void *arg)
+{
+	char path[256];
+	struct work k;
+	struct holder *holder;
+	int lock;
+
+	(void)arg;
+	work_open(&k, rt, LIST);
+	holder = &k.fleet.members[1].holder;
+	snprintf(path, sizeof(path), "%s/" HOLDER_NAME B, k.w.dir);
+	lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	CHECK_EQ(flock(lock, LOCK_EX | LOCK_NB), 0);
+	CHECK_EQ(fleet_start(&k.fleet, &k.scope), 0);
+	fleet_begin(&k.fleet);
+	CHECK(until(rt, &k.polls_a, 3));
+	CHECK_EQ(holder->state, HOLDER_ELSEWHERE);
+	fleet_stop(&k.fleet);
+	close(lock);
+	for (int i = 0; i < 10000 && holder->state != HOLDER_HERE; i++)
+		task_sleep(rt, deadline_in_ms(rt, 1));
+	CHECK_EQ(holder->state, HOLDER_HERE);
+	CHECK(!k.fleet.members[1].receiver.begun);
+	work_close(&k);
+	CHECK_EQ(k.polls_b, 0);
+
+	work_open(&k, rt, LIST);
+	CHECK_EQ(fleet_start(&k.fleet, &k.scope), 0);
+	fleet_stop(&k.fleet);
+	task_sleep(rt, deadline_in_ms(rt, 50));
+	CHECK_EQ(k.w.count, 0);
+	work_close(&k);
+	return 0;
+}
+
 static int all_refused(struct rt *rt, void *arg)
 {
 	struct work k;
@@ -201,6 +302,9 @@ static int all_refused(struct rt *rt, void *arg)
 
 TEST(members)
 TEST(refused_for_a_while)
+TEST(streams_are_bounded)
+TEST(set_apart)
+TEST(stopped_for_good)
 TEST(all_refused)
 
 int main(void)
@@ -208,6 +312,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_refused_for_a_while),
+		cmocka_unit_test(test_streams_are_bounded),
+		cmocka_unit_test(test_set_apart),
+		cmocka_unit_test(test_stopped_for_good),
 		cmocka_unit_test(test_all_refused),
 	};
 

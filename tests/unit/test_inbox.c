@@ -187,23 +187,39 @@ static void shown_messages_are_given_up(void **state)
 
 static int bytes_body(struct rt *rt, void *arg)
 {
-	struct inbox *inbox = inbox_new(rt, NULL);
-	struct inbox_source source = { 0 };
+	int log_fd = memfd_create("log", MFD_CLOEXEC);
+	struct log log;
+	struct inbox *inbox = inbox_new(rt, &log);
+	uint64_t told = 0;
+	struct inbox_source source = { .room = note_room, .arg = &told };
 	char *text = malloc(INBOX_BYTES_MAX + 1);
 	struct activity_message m = message("large");
 
 	(void)arg;
+	log_init(&log, log_fd, LOG_WARNING);
 	memset(text, 't', INBOX_BYTES_MAX);
 	text[INBOX_BYTES_MAX] = '\0';
 	m.text = text;
-	/* One message is let in however large it is. */
 	CHECK_EQ(inbox_put(inbox, &source, &m), 0);
 	CHECK_EQ(inbox_room(inbox, &source), 0);
-	CHECK_EQ(put(inbox, &source, "small"), -ENOSPC);
-	CHECK_EQ(inbox_pop(inbox, "large"), 1);
+	/* What had been fetched before anybody asked is not turned away. */
 	CHECK_EQ(put(inbox, &source, "small"), 0);
+	CHECK_EQ(inbox_room(inbox, &source), 0);
+	CHECK_EQ(told, 0);
+	CHECK_EQ(inbox_pop(inbox, "large"), 1);
+	CHECK_EQ(told, 1);
+	CHECK_EQ(inbox_room(inbox, &source), INBOX_CAPACITY - 1);
+	/* Of what was shown, others' messages make room, too. */
+	m.activity_id = "larger";
+	CHECK_EQ(inbox_put(inbox, NULL, &m), 0);
+	CHECK_EQ(inbox_room(inbox, &source), 0);
+	inbox_show(inbox, inbox_find(inbox, "larger"));
+	CHECK_EQ(inbox_room(inbox, &source), INBOX_CAPACITY - 1);
+	CHECK_EQ(put(inbox, &source, "smaller"), 0);
+	CHECK(inbox_find(inbox, "larger") == NULL);
 	free(text);
 	inbox_free(inbox);
+	close(log_fd);
 	return 0;
 }
 
