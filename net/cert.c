@@ -19,11 +19,16 @@
 #define OID_P256 "\x2a\x86\x48\xce\x3d\x03\x01\x07"
 #define OID_P384 "\x2b\x81\x04\x00\x22"
 #define OID_P521 "\x2b\x81\x04\x00\x23"
+#define OID_KEY_USAGE "\x55\x1d\x0f"
 #define OID_BASIC_CONSTRAINTS "\x55\x1d\x13"
+#define OID_NAME_CONSTRAINTS "\x55\x1d\x1e"
 #define OID_ALT_NAME "\x55\x1d\x11"
 #define OID_EXTENDED_USAGE "\x55\x1d\x25"
 #define OID_ANY_USAGE "\x55\x1d\x25\x00"
 #define OID_SERVER_AUTH "\x2b\x06\x01\x05\x05\x07\x03\x01"
+
+#define USAGE_CERT_SIGN 0x04 /* in the first byte of KeyUsage */
+#define PATH_MANY 1000	     /* more intermediates than any chain has */
 
 static enum cert_hash signature_hash(struct der oid)
 {
@@ -118,29 +123,91 @@ static bool parse_usage(struct cert *cert, struct der value)
 	return true;
 }
 
-static bool parse_extension(struct cert *cert, struct der extension)
+static bool parse_constraints(struct cert *cert, struct der value)
 {
-	struct der oid, value, inner;
+	struct der inner, flag = { 0 }, number = { 0 };
+	if (!der_take(&value, DER_SEQUENCE, &inner) ||
+	    !der_take_optional(&inner, DER_BOOLEAN, &flag) ||
+	    !der_take_optional(&inner, DER_INTEGER, &number))
+		return false;
+	cert->ca = flag.len == 1 && flag.data[0];
+	if (number.len && number.data[0] & 0x80)
+		return false;
+	cert->path_max = number.len ? 0 : -1;
+	for (size_t i = 0; i < number.len; i++)
+		if (cert->path_max < PATH_MANY)
+			cert->path_max = cert->path_max << 8 | number.data[i];
+	return true;
+}
+
+/* Sets *issues if certificates may be signed with the key. */
+static bool parse_key_usage(struct der value, bool *issues)
+{
+	struct der bits;
+	if (!der_take(&value, DER_BIT_STRING, &bits) || bits.len == 0)
+		return false;
+	*issues = bits.len > 1 && (bits.data[1] & USAGE_CERT_SIGN);
+	return true;
+}
+
+/* What extensions say that only counts together. */
+struct extensions {
+	bool issues;   /* KeyUsage, if any, allows it */
+	unsigned seen; /* bits: each may be there once */
+};
+
+/* The extensions that are looked at. */
+enum { ALT_NAME, EXTENDED_USAGE, BASIC, KEY_USAGE, NAME_LIMITS, OTHER };
+
+static int extension_of(struct der oid)
+{
+	if (DER_IS(oid, OID_ALT_NAME))
+		return ALT_NAME;
+	if (DER_IS(oid, OID_EXTENDED_USAGE))
+		return EXTENDED_USAGE;
+	if (DER_IS(oid, OID_BASIC_CONSTRAINTS))
+		return BASIC;
+	if (DER_IS(oid, OID_KEY_USAGE))
+		return KEY_USAGE;
+	return DER_IS(oid, OID_NAME_CONSTRAINTS) ? NAME_LIMITS : OTHER;
+}
+
+static bool parse_extension(struct cert *cert, struct extensions *all,
+			    struct der extension)
+{
+	struct der oid, critical = { 0 }, value;
 	if (!der_take(&extension, DER_OID, &oid) ||
-	    !der_take_optional(&extension, DER_BOOLEAN, NULL) ||
+	    !der_take_optional(&extension, DER_BOOLEAN, &critical) ||
 	    !der_take(&extension, DER_OCTET_STRING, &value))
 		return false;
-	if (DER_IS(oid, OID_ALT_NAME))
+	int which = extension_of(oid);
+	if (which != OTHER && (all->seen & 1u << which))
+		return false;
+	all->seen |= 1u << which;
+	if (critical.len && critical.data[0] && which != ALT_NAME &&
+	    which != BASIC && which != KEY_USAGE)
+		cert->strange = true;
+	switch (which) {
+	case ALT_NAME:
 		return der_take(&value, DER_SEQUENCE, &cert->names);
-	if (DER_IS(oid, OID_EXTENDED_USAGE))
+	case EXTENDED_USAGE:
 		return parse_usage(cert, value);
-	if (DER_IS(oid, OID_BASIC_CONSTRAINTS)) {
-		if (!der_take(&value, DER_SEQUENCE, &inner))
-			return false;
-		cert->ca = der_take(&inner, DER_BOOLEAN, &value) &&
-			   value.len == 1 && value.data[0];
+	case BASIC:
+		return parse_constraints(cert, value);
+	case KEY_USAGE:
+		return parse_key_usage(value, &all->issues);
+	case NAME_LIMITS:
+		cert->constraints = value;
+		return value.len > 0;
+	default:
+		return true;
 	}
-	return true;
 }
 
 static bool parse_extensions(struct cert *cert, struct der *in)
 {
 	struct der outer, list, extension;
+	struct extensions all = { .issues = true };
 	if (!der_take_optional(in, 0x81, NULL) ||
 	    !der_take_optional(in, DER_CONTEXT_OPEN(1), NULL) ||
 	    !der_take_optional(in, 0x82, NULL) ||
@@ -153,8 +220,9 @@ static bool parse_extensions(struct cert *cert, struct der *in)
 		return false;
 	while (list.len)
 		if (!der_take(&list, DER_SEQUENCE, &extension) ||
-		    !parse_extension(cert, extension))
+		    !parse_extension(cert, &all, extension))
 			return false;
+	cert->ca = cert->ca && all.issues;
 	return true;
 }
 
@@ -190,7 +258,7 @@ static bool parse(struct cert *cert, struct der der)
 
 int cert_parse(struct cert *cert, struct der der)
 {
-	*cert = (struct cert){ .server = true };
+	*cert = (struct cert){ .server = true, .path_max = -1 };
 	return parse(cert, der) ? 0 : -EBADMSG;
 }
 

@@ -31,10 +31,13 @@ struct cert {
 	struct der issuer, subject;    /* names, headers included */
 	struct der key;		       /* contents of SubjectPublicKeyInfo */
 	struct der names;	       /* of SubjectAltName; empty when none */
+	struct der constraints;	       /* NameConstraints, whole; or empty */
 	int64_t not_before, not_after; /* seconds since 1970 */
 	enum cert_hash hash;
-	bool ca;     /* it may issue; so may self-issued ones of version 1 */
-	bool server; /* its extended key usage, if any, allows servers */
+	int path_max; /* how many may come between it and a server's; or -1 */
+	bool ca;      /* it may issue; so may self-issued ones of version 1 */
+	bool server;  /* its extended key usage, if any, allows servers */
+	bool strange; /* it has critical extensions besides the usual three */
 };
 
 /* Parses `der`, which must be one whole certificate. 0 or -EBADMSG. */
@@ -49,6 +52,12 @@ bool cert_key(const struct cert *cert, br_x509_pkey *key);
 
 /* Whether SubjectAltName has the IP address of `len` (4 or 16) bytes. */
 bool cert_has_address(const struct cert *cert, const uint8_t *addr, size_t len);
+
+/* Whether SubjectAltName has this DNS name, whatever the case of its letters,
+ * or stands for it with a star. A star is all of the first label, and at least
+ * two labels follow: "*.example.org", not "*.org". What the subject is called
+ * does not count. */
+bool cert_has_host(const struct cert *cert, const char *host);
 
 /* Writes what to call a name: its common name, else organisation, else "".
  * Printable ASCII, '?' for the rest; cut to fit `cap`. */

@@ -3,6 +3,7 @@
  * directories. */
 #include <arpa/inet.h>
 #include <string.h>
+#include <strings.h>
 
 #include "net/cert.h"
 
@@ -22,6 +23,33 @@ bool cert_has_address(const struct cert *cert, const uint8_t *addr, size_t len)
 	int tag = 0;
 	while (names.len && der_take_any(&names, &tag, &value, NULL))
 		if (tag == NAME_ADDRESS && der_is(value, addr, len))
+			return true;
+	return false;
+}
+
+static bool host_matches(struct der name, const char *host)
+{
+	const char *text = (const char *)name.data;
+	size_t len = strlen(host), skip = 0;
+	if (name.len > 2 && text[0] == '*' && text[1] == '.') {
+		if (!memchr(text + 2, '.', name.len - 2))
+			return false;
+		skip = strcspn(host, ".");
+		text++;
+		name.len--;
+		if (skip == 0)
+			return false;
+	}
+	return len - skip == name.len &&
+	       strncasecmp(host + skip, text, name.len) == 0;
+}
+
+bool cert_has_host(const struct cert *cert, const char *host)
+{
+	struct der names = cert->names, value;
+	int tag = 0;
+	while (names.len && der_take_any(&names, &tag, &value, NULL))
+		if (tag == NAME_DNS && host_matches(value, host))
 			return true;
 	return false;
 }

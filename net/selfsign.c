@@ -119,18 +119,27 @@ static void put_usages(struct der_out *out, const struct selfsign_spec *spec)
 		       false, end);
 }
 
-static void put_extensions(struct der_out *out,
-			   const struct selfsign_spec *spec)
+/* What it is for and whether it may issue. */
+static void put_purpose(struct der_out *out, const struct selfsign_spec *spec)
 {
-	size_t end = out->at, inner;
-	put_hosts(out, spec->hosts);
 	put_usages(out, spec);
-	inner = out->at;
+	size_t inner = out->at;
 	if (spec->ca)
 		der_put_element(out, DER_BOOLEAN, "\xff", 1);
 	der_wrap(out, DER_SEQUENCE, inner);
 	wrap_extension(out, OID_BASIC_CONSTRAINTS,
 		       sizeof(OID_BASIC_CONSTRAINTS) - 1, true, inner);
+}
+
+static void put_extensions(struct der_out *out,
+			   const struct selfsign_spec *spec)
+{
+	size_t end = out->at;
+	put_hosts(out, spec->hosts);
+	if (spec->extensions.len)
+		der_put(out, spec->extensions.data, spec->extensions.len);
+	else
+		put_purpose(out, spec);
 	der_wrap(out, DER_SEQUENCE, end);
 	der_wrap(out, DER_CONTEXT_OPEN(3), end);
 }

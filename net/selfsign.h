@@ -19,6 +19,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "net/der.h"
 #include "runtime/clock.h"
 
 struct rt;
@@ -46,6 +47,8 @@ struct selfsign_spec {
 	bool ca;			   /* it may issue others */
 	bool client_only;		   /* it is not for servers */
 	bool sha1;			   /* sign as one must not any more */
+	/* Whole extensions in place of all but the hosts; empty: the usual. */
+	struct der extensions;
 };
 
 /* Makes a key from io_random. Does not park. */

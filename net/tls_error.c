@@ -132,6 +132,14 @@ static void certificate_text(const struct tls_error *e, char *buf, size_t cap)
 			       "name but for: %s",
 			       e->host, *e->name ? e->name : "nothing");
 		break;
+	case TLS_NO_NAMES:
+		(void)snprintf(buf, cap,
+			       "the certificate of %s has no host names: it "
+			       "must be issued anew, with the name as a "
+			       "subjectAltName (that its subject is called "
+			       "\"%s\" does not count)",
+			       e->host, e->name);
+		break;
 	case TLS_WEAK_SIGNATURE:
 		(void)snprintf(buf, cap,
 			       "in the certificate chain of %s \"%s\" is "
@@ -149,6 +157,29 @@ static void certificate_text(const struct tls_error *e, char *buf, size_t cap)
 		(void)snprintf(buf, cap,
 			       "in the certificate chain of %s \"%s\" is not "
 			       "meant for servers",
+			       e->host, e->name);
+		break;
+	case TLS_WRONG_USE:
+		(void)snprintf(buf, cap,
+			       "the key in the certificate of %s may not be "
+			       "used for signatures, as forward secrecy needs: "
+			       "it must be issued anew, with the key usage "
+			       "digitalSignature",
+			       e->host);
+		break;
+	case TLS_CONSTRAINED:
+		(void)snprintf(buf, cap,
+			       "the certificate chain of %s is not good: "
+			       "\"%s\" may not issue certificates for names "
+			       "that are in it (its name constraints)",
+			       e->host, e->name);
+		break;
+	case TLS_CRITICAL:
+		(void)snprintf(buf, cap,
+			       "in the certificate chain of %s \"%s\" has "
+			       "name constraints or the like that are marked "
+			       "critical and that this program cannot check: "
+			       "use another issuer",
 			       e->host, e->name);
 		break;
 	case TLS_NOT_AN_ISSUER:
@@ -312,6 +343,9 @@ void tls_error_from_engine(struct tls_error *error, int engine)
 	case BR_ERR_BAD_SIGNATURE:
 	case BR_ERR_X509_BAD_SIGNATURE:
 		error->fault = TLS_BAD_SIGNATURE;
+		break;
+	case BR_ERR_WRONG_KEY_USAGE:
+		error->fault = TLS_WRONG_USE;
 		break;
 	case BR_ERR_X509_NOT_CA:
 	case BR_ERR_X509_FORBIDDEN_KEY_USAGE:

@@ -28,11 +28,15 @@ enum tls_fault {
 	TLS_UNHASHED_ROOTS,  /* `name` was not found in `roots`, but what is in
 			      * `dir` cannot be found */
 	TLS_WRONG_HOST,	     /* `name` lists those it is for */
+	TLS_NO_NAMES,	     /* it is for nobody; its subject is `name` */
 	TLS_WEAK_SIGNATURE,  /* SHA-1 or MD5; `name` */
 	TLS_WEAK_KEY,
-	TLS_WRONG_PURPOSE,   /* not for servers; `name` */
-	TLS_NOT_AN_ISSUER,   /* a certificate in the chain may not issue */
-	TLS_BAD_SIGNATURE,   /* in the chain, or the server's */
+	TLS_WRONG_PURPOSE, /* not for servers; `name` */
+	TLS_WRONG_USE,	   /* the server's key may not sign */
+	TLS_NOT_AN_ISSUER, /* a certificate in the chain may not issue */
+	TLS_CONSTRAINED,   /* `name` may not issue for such names */
+	TLS_CRITICAL,	   /* something critical in `name` is not understood */
+	TLS_BAD_SIGNATURE, /* in the chain, or the server's */
 	TLS_BAD_CERTIFICATE, /* cannot be understood; `code` */
 	/* This machine. */
 	TLS_NO_ROOTS,  /* `roots` names where they were looked for */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "net/cert.h"
+#include "net/constraints.h"
 #include "net/p256.h"
 #include "net/trust.h"
 #include "runtime/task.h"
@@ -134,16 +135,18 @@ static unsigned run_minimal(struct tls_verify *v, const struct path *path,
 	br_x509_minimal_context *x = &v->minimal;
 	const br_x509_class *minimal = &br_x509_minimal_vtable;
 	uint8_t addr[16];
-	size_t addr_len;
-	bool literal = tls_verify_is_address(v->host, addr, &addr_len);
+	size_t len;
 	br_x509_minimal_init(x, &br_sha256_vtable, set->anchors, set->count);
 	set_algorithms(x, path);
 	br_x509_minimal_set_time(x,
 				 (uint32_t)(v->error->now / 86400 + EPOCH_DAYS),
 				 (uint32_t)(v->error->now % 86400));
-	minimal->start_chain(&x->vtable, literal ? NULL : v->host);
-	for (size_t i = 0; i < path->count && !v->err; i++) {
-		struct der der = path->certs[i].whole;
+	minimal->start_chain(
+		&x->vtable,
+		tls_verify_is_address(v->host, addr, &len) ? NULL : v->host);
+	v->used = 0;
+	while (v->used < path->count && x->err == 0 && !v->err) {
+		struct der der = path->certs[v->used++].whole;
 		minimal->start_cert(&x->vtable, (uint32_t)der.len);
 		minimal->append(&x->vtable, der.data, der.len - 1);
 		v->err = task_breathe(v->rt);
@@ -151,11 +154,7 @@ static unsigned run_minimal(struct tls_verify *v, const struct path *path,
 		minimal->end_cert(&x->vtable);
 		v->err = v->err ? v->err : task_breathe(v->rt);
 	}
-	unsigned err = minimal->end_chain(&x->vtable);
-	if (!err && literal &&
-	    !cert_has_address(&path->certs[0], addr, addr_len))
-		err = BR_ERR_X509_BAD_SERVER_NAME;
-	return err;
+	return minimal->end_chain(&x->vtable);
 }
 
 /* Looks for the roots that the path can lead to: those that issued one of its
@@ -171,6 +170,57 @@ static int find_roots(struct tls_verify *v, const struct path *path, bool fresh,
 			     v->deadline);
 	trust_describe(v->trust, v->error->roots, sizeof(v->error->roots));
 	return err;
+}
+
+/* --- What BearSSL does not look at --- */
+
+/* Whether an issuer with these constraints may have issued, directly or not,
+ * the first `count` of the path. */
+static bool may_issue(const struct tls_verify *v, const struct path *path,
+		      size_t count, struct der constraints)
+{
+	uint8_t addr[16];
+	size_t len;
+	bool literal = tls_verify_is_address(v->host, addr, &len);
+	for (size_t i = 0; i < count; i++)
+		if (!constraints_allow(constraints, &path->certs[i],
+				       i == 0 && !literal ? v->host : NULL))
+			return false;
+	return true;
+}
+
+/* Leaves out the roots that may not issue what they would have issued. */
+static void drop_limited(struct tls_verify *v, const struct path *path,
+			 struct trust_set *set)
+{
+	v->limited = TLS_OK;
+	for (size_t i = set->count; i-- > 0;) {
+		struct trust_limits limits = trust_limits_of(set, i);
+		struct der dn = { set->anchors[i].dn.data,
+				  set->anchors[i].dn.len };
+		size_t below = 0;
+		while (below < path->count &&
+		       !der_equal(path->certs[below].issuer, dn))
+			below++;
+		if (below == path->count ||
+		    !(set->anchors[i].flags & BR_X509_TA_CA))
+			continue;
+		bool deep = limits.path_max >= 0 &&
+			    below > (size_t)limits.path_max;
+		if (!deep && may_issue(v, path, below + 1, limits.constraints))
+			continue;
+		v->limited = deep ? TLS_NOT_AN_ISSUER : TLS_CONSTRAINED;
+		trust_drop(set, i);
+	}
+}
+
+static bool is_for_host(const struct tls_verify *v, const struct cert *cert)
+{
+	uint8_t addr[16];
+	size_t len;
+	if (tls_verify_is_address(v->host, addr, &len))
+		return cert_has_address(cert, addr, len);
+	return cert_has_host(cert, v->host);
 }
 
 /* --- Saying what is wrong --- */
@@ -192,16 +242,20 @@ static void explain_time(struct tls_verify *v, const struct path *path)
 	}
 }
 
-/* Whether a root of that name is among those that were tried. */
-static bool was_tried(const struct trust_set *set, struct der name)
+/* The root of that name among those that were tried: one that may issue, if
+ * there is one. */
+static const br_x509_trust_anchor *tried(const struct trust_set *set,
+					 struct der name)
 {
+	const br_x509_trust_anchor *found = NULL;
 	for (size_t i = 0; i < set->count; i++) {
 		const br_x509_trust_anchor *root = &set->anchors[i];
 		struct der dn = { root->dn.data, root->dn.len };
-		if ((root->flags & BR_X509_TA_CA) && der_equal(dn, name))
-			return true;
+		if (der_equal(dn, name) &&
+		    (!found || (root->flags & BR_X509_TA_CA)))
+			found = root;
 	}
-	return false;
+	return found;
 }
 
 /* Whether the server sends a root of that name. */
@@ -248,15 +302,23 @@ static void explain_trust(struct tls_verify *v, const struct path *path,
 		e->root = true;
 		return;
 	}
+	if (set->weak || set->unfit || v->limited) {
+		e->fault = set->weak	? TLS_WEAK_KEY
+			   : set->unfit ? TLS_WRONG_PURPOSE
+					: v->limited;
+		return;
+	}
+	const br_x509_trust_anchor *root = tried(set, last->issuer);
 	if (cert_self_issued(&path->certs[0]))
 		e->fault = TLS_SELF_SIGNED;
-	else if (was_tried(set, last->issuer))
-		e->fault = TLS_OTHER_ROOT;
+	else if (root)
+		e->fault = root->flags & BR_X509_TA_CA ? TLS_OTHER_ROOT
+						       : TLS_NOT_AN_ISSUER;
 	else if (path->count == 1 && !e->root)
 		e->fault = TLS_NO_INTERMEDIATE;
 	else
 		e->fault = TLS_UNKNOWN_ROOT;
-	if (e->fault != TLS_OTHER_ROOT)
+	if (!root)
 		explain_dirs(v);
 }
 
@@ -271,6 +333,28 @@ static void explain_unsupported(struct tls_verify *v, const struct path *path)
 		e->fault = TLS_WEAK_SIGNATURE;
 		cert_name_text(cert->subject, e->name, sizeof(e->name));
 		return;
+	}
+}
+
+/* It is for others, or (but for its subject, where hosts are not looked for)
+ * for nobody. */
+static void explain_host(struct tls_verify *v, const struct cert *cert)
+{
+	struct tls_error *e = v->error;
+	e->fault = cert->names.len ? TLS_WRONG_HOST : TLS_NO_NAMES;
+	cert_hosts_text(cert, e->name, sizeof(e->name));
+}
+
+/* Something in it that must be understood and is not. */
+static void explain_critical(struct tls_verify *v, const struct path *path)
+{
+	struct tls_error *e = v->error;
+	e->fault = TLS_CRITICAL;
+	for (size_t i = 0; i < path->count; i++) {
+		cert_name_text(path->certs[i].subject, e->name,
+			       sizeof(e->name));
+		if (path->certs[i].strange)
+			return;
 	}
 }
 
@@ -291,24 +375,40 @@ static void explain(struct tls_verify *v, const struct path *path,
 		explain_unsupported(v, path);
 		break;
 	case BR_ERR_X509_BAD_SERVER_NAME:
-		e->fault = TLS_WRONG_HOST;
-		cert_hosts_text(&path->certs[0], e->name, sizeof(e->name));
+		explain_host(v, &path->certs[0]);
+		break;
+	case BR_ERR_X509_CRITICAL_EXTENSION:
+		explain_critical(v, path);
 		break;
 	default:
 		break;
 	}
 }
 
-/* Whether all of the path may be used for servers; says so if not. */
-static bool check_purpose(struct tls_verify *v, const struct path *path)
+/* A fault of that certificate. */
+static bool refuse(struct tls_verify *v, const struct cert *cert,
+		   enum tls_fault fault)
 {
-	for (size_t i = 0; i < path->count; i++) {
-		if (path->certs[i].server)
-			continue;
-		v->error->fault = TLS_WRONG_PURPOSE;
-		cert_name_text(path->certs[i].subject, v->error->name,
-			       sizeof(v->error->name));
+	v->error->fault = fault;
+	cert_name_text(cert->subject, v->error->name, sizeof(v->error->name));
+	return false;
+}
+
+/* Whether the path, which leads to a root, may do so and is for the host; says
+ * so if not. */
+static bool check_meaning(struct tls_verify *v, const struct path *path)
+{
+	const struct cert *first = &path->certs[0];
+	if (!is_for_host(v, first)) {
+		explain_host(v, first);
 		return false;
+	}
+	for (size_t i = 0; i < v->used; i++) {
+		const struct cert *cert = &path->certs[i];
+		if (!cert->server)
+			return refuse(v, cert, TLS_WRONG_PURPOSE);
+		if (i > 0 && !may_issue(v, path, i, cert->constraints))
+			return refuse(v, cert, TLS_CONSTRAINED);
 	}
 	return true;
 }
@@ -335,6 +435,7 @@ static unsigned judge(struct tls_verify *v, const struct path *path)
 			explain_roots(v, err);
 			return BR_ERR_X509_NOT_TRUSTED;
 		}
+		drop_limited(v, path, &set);
 		result = run_minimal(v, path, &set);
 		/* Another root of that name may not have been at hand. */
 		again = result == BR_ERR_X509_NOT_TRUSTED && set.kept &&
@@ -343,7 +444,7 @@ static unsigned judge(struct tls_verify *v, const struct path *path)
 			explain(v, path, &set, result);
 		trust_release(&set);
 	} while (again);
-	if (!result && !v->err && !check_purpose(v, path))
+	if (!result && !v->err && !check_meaning(v, path))
 		result = BR_ERR_X509_NOT_TRUSTED;
 	return v->err ? BR_ERR_X509_NOT_TRUSTED : result;
 }

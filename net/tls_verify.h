@@ -5,9 +5,10 @@
  * It is an X.509 engine for BearSSL that first gathers the chain, then puts it
  * in order, finds the roots it can lead to (trust.h), and runs BearSSL's own
  * "minimal" engine over it: signatures, names, times, constraints. What that
- * engine does not do is done here: IP addresses as hosts, extended key usage,
- * roots that are out of their time, chains out of order, and finding out what
- * was wrong for the person who has to put it right.
+ * engine does not do is done here: IP addresses as hosts, names that do not
+ * count although it takes them, extended key usage, what issuers may issue for
+ * (constraints.h), the limits of roots, chains out of order, and finding out
+ * what was wrong for the person who has to put it right.
  *
  * Checking a signature takes up to milliseconds, so the task yields between
  * them, inside BearSSL's call. It is scratch: it lives as long as a handshake.
@@ -37,8 +38,10 @@ struct tls_verify {
 	const char *host;
 	struct deadline deadline;
 	struct tls_error *error;
-	int err;   /* why it was given up, if it was: -errno */
-	bool done; /* the chain has been judged */
+	int err;     /* why it was given up, if it was: -errno */
+	bool done;   /* the chain has been judged */
+	size_t used; /* of the path, up to the one that a root issued */
+	enum tls_fault limited; /* why a root was left out, if one was */
 	/* The certificates, one after the other, and where each ends. */
 	uint8_t *chain;
 	size_t len, cap;

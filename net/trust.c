@@ -40,7 +40,8 @@ struct trust_anchor {
 	int64_t not_before, not_after;
 	br_x509_trust_anchor br; /* points into data */
 	struct der key;
-	uint8_t data[]; /* subject, then key */
+	struct trust_limits limits; /* likewise */
+	uint8_t data[];		    /* subject, key, constraints */
 };
 
 /* A file as it was when it was read. */
@@ -122,21 +123,41 @@ void trust_release(struct trust_set *set)
 	set->count = 0;
 }
 
+struct trust_limits trust_limits_of(const struct trust_set *set, size_t i)
+{
+	return set->held[i]->limits;
+}
+
+void trust_drop(struct trust_set *set, size_t i)
+{
+	anchor_drop(set->held[i]);
+	set->count--;
+	set->held[i] = set->held[set->count];
+	set->anchors[i] = set->anchors[set->count];
+}
+
 /* --- Anchors --- */
 
 static struct trust_anchor *anchor_new(const struct cert *cert)
 {
-	size_t subject = cert->subject.len;
+	size_t subject = cert->subject.len, key = cert->key.len;
+	struct der constraints = cert->constraints;
 	struct trust_anchor *anchor =
-		malloc(sizeof(*anchor) + subject + cert->key.len);
+		malloc(sizeof(*anchor) + subject + key + constraints.len);
 	if (!anchor)
 		return NULL;
 	memcpy(anchor->data, cert->subject.data, subject);
-	memcpy(anchor->data + subject, cert->key.data, cert->key.len);
+	memcpy(anchor->data + subject, cert->key.data, key);
+	if (constraints.len)
+		memcpy(anchor->data + subject + key, constraints.data,
+		       constraints.len);
+	anchor->limits = (struct trust_limits){ cert->path_max,
+						{ anchor->data + subject + key,
+						  constraints.len } };
 	anchor->refs = 0;
 	anchor->not_before = cert->not_before;
 	anchor->not_after = cert->not_after;
-	anchor->key = (struct der){ anchor->data + subject, cert->key.len };
+	anchor->key = (struct der){ anchor->data + subject, key };
 	anchor->br.dn = (br_x500_name){ anchor->data, subject };
 	anchor->br.flags = cert->ca ? BR_X509_TA_CA : 0;
 	struct cert copy = { .key = anchor->key };
@@ -145,6 +166,12 @@ static struct trust_anchor *anchor_new(const struct cert *cert)
 		return NULL;
 	}
 	return anchor;
+}
+
+static bool is_weak(const br_x509_pkey *key)
+{
+	return key->key_type == BR_KEYTYPE_RSA &&
+	       key->key.rsa.nlen < TRUST_RSA_BITS / 8;
 }
 
 /* Adds a root to a set, unless it is there, or its time is not now. */
@@ -156,6 +183,10 @@ static void set_add(struct trust *trust, struct trust_set *set,
 		set->stale = true;
 		set->stale_from = anchor->not_before;
 		set->stale_to = anchor->not_after;
+		return;
+	}
+	if (is_weak(&anchor->br.pkey)) {
+		set->weak = true;
 		return;
 	}
 	if (set->count == TRUST_SET_MAX)
@@ -198,6 +229,8 @@ static struct trust_anchor *kept_find(struct trust *trust,
 	for (struct trust_anchor *a = trust->kept; a; a = a->next)
 		if (der_equal(anchor_subject(a), cert->subject) &&
 		    der_equal(a->key, cert->key) &&
+		    der_equal(a->limits.constraints, cert->constraints) &&
+		    a->limits.path_max == cert->path_max &&
 		    a->not_after == cert->not_after)
 			return a;
 	return NULL;
@@ -232,6 +265,10 @@ static int consider(struct scan *scan)
 	if (!is_wanted(cert.subject, scan->names, scan->count) ||
 	    !cert_key(&cert, &key))
 		return 0;
+	if (cert.ca && !cert.server) {
+		scan->set->unfit = true;
+		return 0;
+	}
 	struct trust_anchor *anchor = kept_find(trust, &cert);
 	if (!anchor) {
 		anchor = anchor_new(&cert);

@@ -33,6 +33,7 @@ struct trust_anchor;
 #define TRUST_KEEP 16		    /* roots kept at hand */
 #define TRUST_CERT_MAX (16u * 1024) /* larger certificates are skipped */
 #define TRUST_BUNDLE_MAX (16u * 1024 * 1024)
+#define TRUST_RSA_BITS 2048 /* shorter keys can be found out */
 
 /* Where to look; NULL or "" is not set. When neither is, the first bundle of
  * a distribution that is there. Borrowed for the trust's life. */
@@ -47,9 +48,17 @@ struct trust_set {
 	struct trust_anchor *held[TRUST_SET_MAX];
 	size_t count;
 	bool kept; /* from what was at hand: there may be more to find */
-	/* Among what was asked for, but out of its time: not in `anchors`. */
-	bool stale;
+	/* Among what was asked for, but out of its time, with an RSA key
+	 * shorter than TRUST_RSA_BITS, or an issuer, but not for servers: not
+	 * in `anchors`. */
+	bool stale, weak, unfit;
 	int64_t stale_from, stale_to; /* seconds since 1970 */
+};
+
+/* What a root says of those it issues for. */
+struct trust_limits {
+	int path_max;		/* intermediates below it; -1: any number */
+	struct der constraints; /* as in struct cert; borrowed from the set */
 };
 
 /* NULL when out of memory. Does not park. */
@@ -67,6 +76,10 @@ int trust_find(struct trust *trust, const struct der *names, size_t count,
 	       bool fresh, struct trust_set *set, struct deadline deadline);
 /* Gives a set back, once. Does not park. */
 void trust_release(struct trust_set *set);
+/* The limits of the root at `i`. */
+struct trust_limits trust_limits_of(const struct trust_set *set, size_t i);
+/* Takes the root at `i` out; the last one takes its place. Does not park. */
+void trust_drop(struct trust_set *set, size_t i);
 
 /* Why nothing may have been found in the directories. */
 enum trust_dirs {

@@ -11,6 +11,7 @@
 
 #define IDLE_MAX (24u * 1024)
 #define LARGE ((size_t)1024 * 1024)
+#define ALERT_NO_RENEGOTIATION 100
 
 static void say(struct world *w, struct stream *s, const char *text)
 {
@@ -76,7 +77,6 @@ static int accepted(struct rt *rt, void *arg)
 		{ .with_root = true },
 		{ .shuffled = true },
 		{ .self_signed = true, .trust_leaf = true },
-		{ .no_names = true },
 	};
 	static const char *const hosts[] = { "test.example", "127.0.0.1",
 					     "::1",	     "b.wild.example",
@@ -92,6 +92,96 @@ static int accepted(struct rt *rt, void *arg)
 	world_open(rt, &w, &wishes[0]);
 	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
 		stream_close(connect_to(&w, hosts[i]));
+	world_close(&w);
+	return 0;
+}
+
+/* What the server has seen of the client's hello. */
+static char seen_name[256], seen_protocol[16];
+
+static void look(struct rt *rt, void *arg)
+{
+	struct peer *peer = arg;
+	struct world *w = peer->world;
+	struct stream *s = tls_serve(w->server, stream_plain(rt, peer->fd));
+	br_ssl_engine_context *engine = ((struct tls_stream *)s)->engine;
+	char buf[8];
+
+	w->last = stream_read(s, buf, sizeof(buf), patience(rt));
+	const char *protocol = br_ssl_engine_get_selected_protocol(engine);
+	snprintf(seen_name, sizeof(seen_name), "%s",
+		 br_ssl_engine_get_server_name(engine));
+	snprintf(seen_protocol, sizeof(seen_protocol), "%s",
+		 protocol ? protocol : "none");
+	CHECK_EQ(br_ssl_engine_get_version(engine), BR_TLS12);
+	stream_close(s);
+	w->served++;
+	free(peer);
+}
+
+/* The name is sent, an address is not (RFC 6066 section 3); the protocol
+ * always is. */
+static int hello(struct rt *rt, void *arg)
+{
+	static const char *const hosts[][2] = {
+		{ "test.example", "test.example" },
+		{ "a.wild.example.", "a.wild.example" },
+		{ "127.0.0.1", "" },
+		{ "::1", "" },
+	};
+	struct world w;
+
+	(void)arg;
+	world_open(rt, &w, &(struct chain_wish){ 0 });
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+		struct stream *s = NULL;
+		CHECK_EQ(try_connect(&w, look, hosts[i][0], &s), 0);
+		stream_close(s);
+		CHECK(until(rt, &w.served, i + 1));
+		CHECK(strcmp(seen_name, hosts[i][1]) == 0);
+		CHECK(strcmp(seen_protocol, "http/1.1") == 0);
+	}
+	world_close(&w);
+	return 0;
+}
+
+/* Asks for another handshake before it answers. */
+static void asks_again(struct rt *rt, void *arg)
+{
+	struct peer *peer = arg;
+	struct world *w = peer->world;
+	struct stream *s = tls_serve(w->server, stream_plain(rt, peer->fd));
+	br_ssl_engine_context *engine = ((struct tls_stream *)s)->engine;
+	char buf[8];
+
+	CHECK_EQ(stream_read(s, buf, sizeof(buf), patience(rt)), 4);
+	br_ssl_engine_remove_flags(engine, BR_OPT_NO_RENEGOTIATION);
+	CHECK(br_ssl_engine_renegotiate(engine));
+	CHECK_EQ(stream_read(s, buf, sizeof(buf), patience(rt)), -ECONNRESET);
+	CHECK_EQ(br_ssl_engine_last_error(engine),
+		 BR_ERR_RECV_FATAL_ALERT + ALERT_NO_RENEGOTIATION);
+	stream_close(s);
+	w->served++;
+	free(peer);
+}
+
+/* It does not get one. Where the refusal is a warning, BearSSL's server takes
+ * it for the end. */
+static int renegotiation(struct rt *rt, void *arg)
+{
+	struct world w;
+	struct stream *s = NULL;
+	char buf[64];
+	bool sent;
+
+	(void)arg;
+	world_open(rt, &w, &(struct chain_wish){ 0 });
+	CHECK_EQ(try_connect(&w, asks_again, "test.example", &s), 0);
+	CHECK(stream_exchange(s, "what", 4, buf, sizeof(buf), &sent,
+			      patience(rt)) < 0);
+	CHECK(sent);
+	CHECK(until(rt, &w.served, 1));
+	stream_close(s);
 	world_close(&w);
 	return 0;
 }
@@ -459,6 +549,8 @@ static int storm(struct rt *rt, void *arg)
 WORLD_TEST(one_exchange)
 WORLD_TEST(resumes)
 WORLD_TEST(accepted)
+WORLD_TEST(hello)
+WORLD_TEST(renegotiation)
 WORLD_TEST(both_ways)
 WORLD_TEST(timeouts)
 WORLD_TEST(memory)
@@ -473,6 +565,8 @@ int main(void)
 		cmocka_unit_test(test_one_exchange),
 		cmocka_unit_test(test_resumes),
 		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_hello),
+		cmocka_unit_test(test_renegotiation),
 		cmocka_unit_test(test_both_ways),
 		cmocka_unit_test(test_timeouts),
 		cmocka_unit_test(test_memory),

@@ -266,6 +266,55 @@ static int broken_bundle(struct rt *rt, void *arg)
 	return 0;
 }
 
+/* A root with an RSA key of 1024 bits, good for half a century: it is found,
+ * but not used. */
+static int weak_root(struct rt *rt, void *arg)
+{
+	static const char text[] =
+		"-----BEGIN CERTIFICATE-----\n"
+		"MIIB/DCCAWWgAwIBAgIUAqNK4PFuB/fU/"
+		"5qcxPX296oqQG0wDQYJKoZIhvcNAQEL\n"
+		"BQAwDzENMAsGA1UEAwwEV2VhazAgFw0yNjExMzAxNjE4MjBaGA8yMDgxMDkwMj"
+		"E2\n"
+		"MTgyMFowDzENMAsGA1UEAwwEV2VhazCBnzANBgkqhkiG9w0BAQEFAAOBjQAwgY"
+		"kC\n"
+		"gYEAtTStknZFHPYQS4KnTcGw1CpTlGeS5RWF6Q81QpadjbNH7IOxMMQebqFvAc"
+		"R+\n"
+		"mxdXAOS2wUKLWuUMzijj5ffubgdpV5ECgGoSktScOMSRLwEC5eIr0SGB5GbVy9"
+		"B2\n"
+		"OrxpsjdTcPw36yR/C72Dakeu0FVkcBTmWltMAvxk/"
+		"VA3qtECAwEAAaNTMFEwHQYD\n"
+		"VR0OBBYEFOiJrp5Xru40Gn/"
+		"4UpE6v8Po73YwMB8GA1UdIwQYMBaAFOiJrp5Xru40\n"
+		"Gn/4UpE6v8Po73YwMA8GA1UdEwEB/"
+		"wQFMAMBAf8wDQYJKoZIhvcNAQELBQADgYEA\n"
+		"ZzTX6af0ZdYWdyHDXXPvRGa7cYN6W94jc8/"
+		"Fz78jbLIS1KR2EA+drmGoViYhUfp+\n"
+		"FoekD38E2/i7IFWRBIvfSxuDWiRWVkOU+dqAmigvsG/"
+		"vNbJHWFfzcP4IlGTpXg8H\n"
+		"P2NQCHBRB6Soj6/AJ6dx1U4tPBzt65BYkWLaq1aPO34=\n"
+		"-----END CERTIFICATE-----\n";
+	struct chain *c = chain_new(rt, &(struct chain_wish){ 0 });
+	struct trust_options options = { .file = c->roots };
+	struct trust *trust = trust_new(rt, &options);
+	struct trust_set set;
+	struct cert cert;
+	struct pem pem;
+	uint8_t der[1024];
+
+	(void)arg;
+	write_text(c->roots, text, sizeof(text) - 1);
+	pem_init(&pem, der, sizeof(der));
+	(void)pem_feed(&pem, text, sizeof(text) - 1);
+	CHECK(pem.ready);
+	CHECK_EQ(cert_parse(&cert, (struct der){ der, pem.len }), 0);
+	CHECK_EQ(found(rt, trust, &cert, 1, false, &set), 0);
+	CHECK(set.weak && !set.stale);
+	trust_free(trust);
+	chain_free(c);
+	return 0;
+}
+
 static int no_bundle(struct rt *rt, void *arg)
 {
 	struct chain *c = chain_new(rt, &(struct chain_wish){ 0 });
@@ -514,6 +563,7 @@ TEST(broken_certificates)
 TEST(times)
 TEST(finds)
 TEST(broken_bundle)
+TEST(weak_root)
 TEST(no_bundle)
 TEST(directory)
 TEST(checked_dirs)
@@ -529,6 +579,7 @@ int main(void)
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_finds),
 		cmocka_unit_test(test_broken_bundle),
+		cmocka_unit_test(test_weak_root),
 		cmocka_unit_test(test_no_bundle),
 		cmocka_unit_test(test_directory),
 		cmocka_unit_test(test_checked_dirs),

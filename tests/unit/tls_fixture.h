@@ -30,10 +30,13 @@ struct chain_wish {
 	bool shuffled;		  /* the intermediate comes last */
 	bool sha1;		  /* in the leaf */
 	bool client_only;
-	bool leaf_issues; /* issued by one that may not */
-	bool spoilt;	  /* a byte of the leaf's signature is wrong */
-	bool trust_leaf;  /* the file has the leaf */
-	bool no_names;	  /* only a common name: the first host */
+	bool leaf_issues;  /* issued by one that may not */
+	bool spoilt;	   /* a byte of the leaf's signature is wrong */
+	bool trust_leaf;   /* the file has the leaf */
+	bool no_names;	   /* only a common name: the first host */
+	int64_t middle_to; /* of the intermediate, relative to now; 0: good */
+	/* In place of the usual ones (selfsign.h). */
+	struct der leaf_extensions, middle_extensions, root_extensions;
 };
 
 struct chain {
@@ -96,15 +99,19 @@ static inline struct chain *chain_new(struct rt *rt, const struct chain_wish *w)
 		.from = now - 30 * DAY_SECONDS,
 		.to = now + (w->root_to ? w->root_to : 30 * DAY_SECONDS),
 		.key = w->other_root ? &c->other_key : &c->root_key,
-		.ca = true
+		.ca = true,
+		.extensions = w->root_extensions
 	};
-	struct selfsign_spec middle = { .subject = "Test Intermediate",
-					.issuer = "Test Root",
-					.from = now - 20 * DAY_SECONDS,
-					.to = now + 20 * DAY_SECONDS,
-					.key = &c->middle_key,
-					.signer = &c->root_key,
-					.ca = !w->leaf_issues };
+	struct selfsign_spec middle = {
+		.subject = "Test Intermediate",
+		.issuer = "Test Root",
+		.from = now - 20 * DAY_SECONDS,
+		.to = now + (w->middle_to ? w->middle_to : 20 * DAY_SECONDS),
+		.key = &c->middle_key,
+		.signer = &c->root_key,
+		.ca = !w->leaf_issues,
+		.extensions = w->middle_extensions
+	};
 	struct selfsign_spec leaf = {
 		.subject = w->no_names ? hosts[0] : "Test Leaf",
 		.issuer = w->self_signed ? NULL : "Test Intermediate",
@@ -114,7 +121,8 @@ static inline struct chain *chain_new(struct rt *rt, const struct chain_wish *w)
 		.key = &c->leaf_key,
 		.signer = w->self_signed ? NULL : &c->middle_key,
 		.client_only = w->client_only,
-		.sha1 = w->sha1
+		.sha1 = w->sha1,
+		.extensions = w->leaf_extensions
 	};
 	c->root_len = made(selfsign_make(rt, &root, c->root, SELFSIGN_MAX));
 	c->middle_len =
