@@ -238,6 +238,27 @@ static int make_fleet(struct app *app)
 	return fleet_init(&app->fleet, &options);
 }
 
+int app_open(struct app *app, struct rt *rt)
+{
+	int err;
+
+	app->rt = rt;
+	event_init(rt, &app->stop);
+	event_init(rt, &app->greeted);
+	state_dir_init(&app->state, rt, &app->log, app->config.configs_dir,
+		       app->config.home);
+	err = read_list(app);
+	check_token(app);
+	return err;
+}
+
+int app_connect(struct app *app)
+{
+	int err = start_network(app);
+
+	return err == 0 ? make_fleet(app) : err;
+}
+
 /* What tools need besides the inbox; and all that comes with one. */
 static int make_tools(struct app *app)
 {
@@ -384,6 +405,13 @@ static void release(struct app *app)
 		inbox_free(app->inbox);
 }
 
+void app_close(struct app *app)
+{
+	fleet_fini(&app->fleet);
+	release(app);
+	state_dir_stop(&app->state, DEADLINE_NOW);
+}
+
 static void stop(struct app *app)
 {
 	struct rt *rt = app->rt;
@@ -408,15 +436,8 @@ static void stop(struct app *app)
 int app_run(struct rt *rt, void *arg)
 {
 	struct app *app = arg;
-	int err;
+	int err = app_open(app, rt);
 
-	app->rt = rt;
-	event_init(rt, &app->stop);
-	event_init(rt, &app->greeted);
-	state_dir_init(&app->state, rt, &app->log, app->config.configs_dir,
-		       app->config.home);
-	err = read_list(app);
-	check_token(app);
 	if (err < 0 || !config_usable(&app->config)) {
 		state_dir_stop(&app->state, DEADLINE_NOW);
 		return refuse_config(app, err);

@@ -76,6 +76,23 @@ struct app {
  * filled in and the rest zero. Returns the exit code. */
 int app_run(struct rt *rt, void *arg);
 
+/*
+ * The parts of app_run, for whoever wants to know how things are without doing
+ * anything (doctor.h): app_open, app_connect if the configuration is usable,
+ * app_close. No task runs between them.
+ */
+
+/* Reads what files hold of the configuration; what is wrong with it becomes
+ * part of its report. 0 or -ENOMEM. Parks. */
+int app_open(struct app *app, struct rt *rt);
+
+/* Makes the way to the platforms, and the fleet without an inbox; app->tools is
+ * not touched. 0 or -ENOMEM. */
+int app_connect(struct app *app);
+
+/* Lets go of what these two have made. Parks. */
+void app_close(struct app *app);
+
 /* Asks for the stop, with this exit code. The first one counts. Does not
  * park. */
 void app_stop(struct app *app, int exit_code);

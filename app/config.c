@@ -300,6 +300,30 @@ static void print_missing(FILE *out, const struct config *config)
 	fputc('\n', out);
 }
 
+/* Whether the list of workspaces is all that is wrong. */
+static bool only_list(const struct config *config)
+{
+	for (size_t i = 0; config->list != NULL && i < config->invalid_count;
+	     i++)
+		if (strncmp(config->invalid[i], config->list,
+			    strlen(config->list)) != 0)
+			return false;
+	return config->list != NULL;
+}
+
+static void print_invalid(FILE *out, const struct config *config)
+{
+	if (only_list(config))
+		fprintf(out, "molecule-mcp: invalid %s:\n", config->list);
+	else
+		fputs("molecule-mcp: the environment is not usable:\n", out);
+	for (size_t i = 0; i < config->invalid_count; i++)
+		fprintf(out, "  - %s\n", config->invalid[i]);
+	if (config->invalid_more > 0)
+		fprintf(out, "  - and %zu more of the kind\n",
+			config->invalid_more);
+}
+
 char *config_report(const struct config *config)
 {
 	char *text = NULL;
@@ -309,12 +333,7 @@ char *config_report(const struct config *config)
 	if (out == NULL)
 		return NULL;
 	if (config->invalid_count > 0)
-		fputs("molecule-mcp: the environment is not usable:\n", out);
-	for (size_t i = 0; i < config->invalid_count; i++)
-		fprintf(out, "  - %s\n", config->invalid[i]);
-	if (config->invalid_more > 0)
-		fprintf(out, "  - and %zu more of the kind\n",
-			config->invalid_more);
+		print_invalid(out, config);
 	if (config->missing != 0)
 		print_missing(out, config);
 	if (fclose(out) != 0) {

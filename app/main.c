@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "app/app.h"
+#include "app/doctor.h"
 #include "proto/json.h"
 #include "runtime/rt.h"
 #include "runtime/san.h"
@@ -28,7 +29,13 @@ static const char help_text[] =
 	"as an MCP server on stdin and stdout. An agent host starts it.\n"
 	"\n"
 	"Usage: molecule-mcp\n"
+	"       molecule-mcp doctor\n"
 	"       molecule-mcp --help | --version\n"
+	"\n"
+	"doctor looks whether all is well here (environment, directory, "
+	"platform, tokens)\n"
+	"and says what to do where it is not; a heartbeat shows the token to "
+	"the platform.\n"
 	"\n"
 	"Required environment:\n"
 	"  WORKSPACE_ID                   id of the workspace\n"
@@ -124,7 +131,9 @@ static const char help_text[] =
 	"\n"
 	"Exit codes:\n"
 	"  0  stdin ended, or SIGTERM or SIGINT came\n"
-	"  1  the system refuses what the program needs (stderr says what)\n"
+	"  1  the system refuses what the program needs (stderr says what), "
+	"or doctor\n"
+	"     found a failure\n"
 	"  2  the environment is incomplete or not usable\n"
 	"  3  the platform refused the token at registration (of every "
 	"workspace)\n"
@@ -177,7 +186,8 @@ static int print(const char *text)
 	return fflush(stdout) == 0 ? APP_EXIT_OK : APP_EXIT_RUNTIME;
 }
 
-static int run(struct app *app)
+/* Runs a main task. */
+static int run(struct app *app, int (*task)(struct rt *rt, void *arg))
 {
 	struct rt_options options = { 0 };
 	struct rt *rt;
@@ -187,7 +197,7 @@ static int run(struct app *app)
 	int err = rt_new(&rt, &options);
 
 	if (err == 0) {
-		code = rt_run(rt, "main", app_run, app);
+		code = rt_run(rt, "main", task, app);
 		if (code < 0) { /* not even the main task */
 			log_error(&app->log, "molecule-mcp: cannot start: %s",
 				  *rt_limit_message(rt) != '\0'
@@ -210,13 +220,25 @@ static int run(struct app *app)
 	return APP_EXIT_CONFIG;
 }
 
-/* With the environment read into app->config. */
+static bool read_environment(struct app *app)
+{
+	if (config_read(&app->config, from_environment, NULL) == 0)
+		return true;
+	log_error(&app->log, "molecule-mcp: out of memory");
+	return false;
+}
+
+static int examine(struct app *app)
+{
+	if (read_environment(app) && run(app, doctor_run) == APP_EXIT_OK)
+		return APP_EXIT_OK;
+	return APP_EXIT_RUNTIME;
+}
+
 static int serve(struct app *app, char *const *extra)
 {
-	if (config_read(&app->config, from_environment, NULL) < 0) {
-		log_error(&app->log, "molecule-mcp: out of memory");
+	if (!read_environment(app))
 		return APP_EXIT_RUNTIME;
-	}
 	if (app->config.verbose)
 		app->log.level = LOG_INFO;
 	for (; *extra != NULL; extra++)
@@ -226,11 +248,12 @@ static int serve(struct app *app, char *const *extra)
 			    *extra);
 	app->signal_fd = open_signals();
 	app->alone = true;
-	return run(app);
+	return run(app, app_run);
 }
 
 int main(int argc, char **argv)
 {
+	bool doctor = false;
 	struct app *app;
 	int code;
 
@@ -241,6 +264,8 @@ int main(int argc, char **argv)
 			return print(help_text);
 		if (strcmp(argv[i], "--version") == 0)
 			return print("molecule-mcp " MOLECULE_VERSION "\n");
+		doctor = doctor || strcmp(argv[i], "doctor") == 0 ||
+			 strcmp(argv[i], "--doctor") == 0;
 	}
 #ifndef SAN_ADDRESS /* its leak checker attaches to the process */
 	prctl(PR_SET_DUMPABLE, 0); /* no core file with the token in it */
@@ -250,7 +275,7 @@ int main(int argc, char **argv)
 	if (app == NULL)
 		return APP_EXIT_RUNTIME;
 	log_init(&app->log, STDERR_FILENO, LOG_WARNING);
-	code = serve(app, argv + (argc > 0));
+	code = doctor ? examine(app) : serve(app, argv + (argc > 0));
 	config_free(&app->config);
 	free(app);
 	return code;

@@ -95,6 +95,21 @@ static bool check_id(const char *id, struct platform_reply *reply)
 	return false;
 }
 
+void platform_health(struct platform_client *client, const struct identity *who,
+		     int64_t timeout_ms, struct platform_reply *reply)
+{
+	platform_request_send(
+		&(struct platform_request){ .client = client,
+					    .who = who,
+					    .method = "GET",
+					    .target =
+						    platform_target("/health"),
+					    .without_token = true,
+					    .idempotent = true,
+					    .timeout_ms = timeout_ms },
+		reply);
+}
+
 void platform_register(struct platform_client *client,
 		       const struct identity *who, json_t *card,
 		       struct platform_reply *reply)

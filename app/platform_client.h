@@ -148,6 +148,11 @@ bool platform_id_valid(const char *id);
 /* A random UUID (RFC 9562, version 4) in lower case. Does not park. */
 void platform_new_id(struct rt *rt, char out[UUID_LEN + 1]);
 
+/* C.19: whether the platform is there at all; asked without the token. To be
+ * answered within `timeout_ms`. */
+void platform_health(struct platform_client *client, const struct identity *who,
+		     int64_t timeout_ms, struct platform_reply *reply);
+
 /* C.1. `card` is the agent card, borrowed. */
 void platform_register(struct platform_client *client,
 		       const struct identity *who, json_t *card,

@@ -175,7 +175,8 @@ static struct http_request as_http(const struct platform_request *request,
 		.body_max = request->answer_max,
 	};
 
-	add_field(&http, "Authorization", token->bearer);
+	if (token->bearer != NULL)
+		add_field(&http, "Authorization", token->bearer);
 	add_field(&http, "Origin", request->who->origin);
 	if (request->who->org_id != NULL)
 		add_field(&http, "X-Molecule-Org-Id", request->who->org_id);
@@ -246,6 +247,8 @@ static bool prepare(const struct platform_request *request, struct token *token,
 		reply->err = -ENOMEM;
 		return false;
 	}
+	if (request->without_token)
+		return true;
 	reply->err = token_get(source, token);
 	if (reply->err == 0)
 		return true;

@@ -23,6 +23,7 @@ struct platform_request {
 	void *source_arg;
 	enum pace_class class; /* whose turn it is where requests are few */
 	bool as_workspace;     /* with X-Workspace-ID */
+	bool without_token;    /* for what anybody may ask */
 	bool idempotent;       /* harmless when it arrives twice */
 	int64_t timeout_ms;
 	size_t answer_max; /* bytes; 0: HTTP_RESPONSE_BODY_MAX */

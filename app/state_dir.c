@@ -123,6 +123,39 @@ const char *state_dir_path(struct state_dir *dir)
 	return dir->path;
 }
 
+/* Whether files can be made in `path`, or in the nearest directory above it
+ * that exists; `path` is cut to that. */
+static int check(struct rt *rt, char *path)
+{
+	struct stat st;
+	char *slash;
+	int err;
+
+	while ((err = io_fstatat(rt, AT_FDCWD, path, &st, 0)) == -ENOENT &&
+	       (slash = strrchr(path, '/')) != NULL)
+		slash[slash == path && slash[1] != '\0'] = '\0';
+	if (err == 0 && !S_ISDIR(st.st_mode))
+		return -ENOTDIR;
+	if (err == 0 && !writable(rt, path))
+		return -EACCES;
+	return err;
+}
+
+int state_dir_check(struct state_dir *dir)
+{
+	const char *path = state_dir_path(dir);
+	char *nearest = path != NULL ? strdup(path) : NULL;
+	int err;
+
+	if (nearest == NULL)
+		return path != NULL ? -ENOMEM : -ENOENT;
+	err = check(dir->rt, nearest);
+	if (err == 0 && strcmp(nearest, path) != 0)
+		err = -ENOENT;
+	free(nearest);
+	return err;
+}
+
 const char *state_dir_name(char buf[STATE_DIR_NAME_MAX], const char *base,
 			   const char *suffix)
 {

@@ -65,6 +65,11 @@ void state_dir_stop(struct state_dir *dir, struct deadline deadline);
  * choose (no HOME) or out of memory. Borrowed. Parks at first use. */
 const char *state_dir_path(struct state_dir *dir);
 
+/* Whether files can be made in it: 0; -ENOENT when it does not exist but can be
+ * made; -EACCES; -ENOTDIR; or what the system gave. Leaves nothing behind.
+ * Parks. */
+int state_dir_check(struct state_dir *dir);
+
 /* The name of a workspace's own file: `base` and its suffix (identity.h; NULL
  * is ""). Returns buf. Does not park. */
 const char *state_dir_name(char buf[STATE_DIR_NAME_MAX], const char *base,

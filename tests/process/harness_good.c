@@ -197,6 +197,7 @@ static const struct good goods[] = {
 	  "{'status':'registered','delivery_mode':'poll'}" },
 	{ "POST", HEARTBEAT, 200, "{'status':'ok'}" },
 	{ "POST", "/workspaces/*/activity", 200, "{'status':'logged'}" },
+	{ "GET", "/health", 200, "{'status':'ok'}" },
 	{ "POST", "/workspaces/*/notify", 200, "{'status':'sent'}" },
 	{ "GET", "/registry/discover/*", 200,
 	  "{'id':'" PEER_ID "','url':'http://peer.invalid','name':'Peer'}" },

@@ -377,12 +377,16 @@ static const char *refused(struct rig *rig)
 static void a_bad_list_is_exit_2(void **state)
 {
 	struct rig *rig = *state;
+	const char *err;
 
 	rig_env(rig, "MOLECULE_WORKSPACES",
 		"[{\"id\":\"a\",\"token\":\"tok-of-x\"},"
 		"{\"id\":\"a\",\"token\":\"tok-of-y\"},{\"id\":\"b\"}]");
-	assert_non_null(strstr(refused(rig), "MOLECULE_WORKSPACES[1]"));
-	assert_non_null(strstr(refused(rig), "MOLECULE_WORKSPACES[2]"));
+	err = refused(rig);
+	assert_non_null(strstr(err, "molecule-mcp: invalid "
+				    "MOLECULE_WORKSPACES:\n  - "));
+	assert_non_null(strstr(err, "MOLECULE_WORKSPACES[1]"));
+	assert_non_null(strstr(err, "MOLECULE_WORKSPACES[2]"));
 	rig_env(rig, "MOLECULE_WORKSPACES", "[{\"id\":\"a\",\"tok-of-x");
 	assert_non_null(strstr(refused(rig), "not valid JSON"));
 	rig_env(rig, "MOLECULE_WORKSPACES", "[]");
