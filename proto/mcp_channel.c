@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,6 +162,22 @@ static bool set_known(json_t *meta, const char *key, const char *value)
 	return !*value || set(meta, key, value);
 }
 
+/* How many files came with it, if any; which, the inbox tells. */
+static bool set_attachments(json_t *meta, const char *attachments)
+{
+	json_t *list = NULL;
+	size_t count;
+	char text[24];
+
+	if (*attachments)
+		list = json_parse_bounded(attachments, strlen(attachments),
+					  NULL);
+	count = json_array_size(list);
+	json_decref(list);
+	snprintf(text, sizeof(text), "%zu", count);
+	return !count || set(meta, "attachments", text);
+}
+
 static json_t *meta_of(const struct activity_message *message,
 		       const struct shown *shown)
 {
@@ -178,7 +195,8 @@ static json_t *meta_of(const struct activity_message *message,
 	    set_known(meta, "peer_role", shown->role) &&
 	    set_known(meta, "agent_card_url",
 		      plain(message->agent_card_url, URL_ALPHABET, URL_MAX)) &&
-	    set_known(meta, "arrival_workspace_id", shown->arrival))
+	    set_known(meta, "arrival_workspace_id", shown->arrival) &&
+	    set_attachments(meta, message->attachments))
 		return meta;
 	json_decref(meta);
 	return NULL;

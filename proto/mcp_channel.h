@@ -24,6 +24,7 @@
  *			     MCP_CHANNEL_NAME_MAX characters; only if known
  *	agent_card_url	     only if known
  *	arrival_workspace_id only if known
+ *	attachments	     how many files came with it; only if any
  */
 #ifndef PROTO_MCP_CHANNEL_H
 #define PROTO_MCP_CHANNEL_H

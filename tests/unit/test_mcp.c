@@ -126,6 +126,7 @@ static void instructions(void **state)
 		{ "Fields", "agent_card_url" },
 		{ "Fields", "activity_id names the message" },
 		{ "Fields", "arrival_workspace_id" },
+		{ "Fields", "attachments" },
 	};
 	char text[MCP_TEXT_MAX];
 

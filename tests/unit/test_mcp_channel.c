@@ -209,8 +209,17 @@ static void meta(void **state)
 	assert_meta(&message, "peer_role", "Planner");
 	assert_meta(&message, "agent_card_url", message.agent_card_url);
 	assert_meta(&message, "arrival_workspace_id", ARRIVAL);
+	/* Which files those are, the inbox tells. */
+	message.attachments = "[{\"kind\":\"file\",\"name\":\"\\\"><x>\"},"
+			      "{\"kind\":\"image\"}]";
+	assert_meta(&message, "attachments", "2");
 	/* What is not known has no key. */
+	message.attachments = "[]";
+	assert_meta(&message, "attachments", NULL);
+	message.attachments = "[";
+	assert_meta(&message, "attachments", NULL);
 	message = user;
+	assert_meta(&message, "attachments", NULL);
 	assert_meta(&message, "peer_id", "");
 	assert_meta(&message, "peer_name", NULL);
 	assert_meta(&message, "peer_role", NULL);
