@@ -16,8 +16,8 @@ struct agenda {
 	struct cond changed;
 	bool keeper_lives;
 	bool keeper_asleep;
-	int64_t keeper_until; /* when it wakes, while it is asleep */
-	uint32_t running;
+	int64_t keeper_until;		 /* when it wakes, while it is asleep */
+	uint32_t running, running_later; /* those of AGENDA_LATER among them */
 	uint64_t turns;
 
 	/* Those that wait, in no order: there are few wake-ups, and each looks
@@ -89,14 +89,35 @@ static int put_in(struct agenda *agenda, struct agenda_item *item)
 	return 0;
 }
 
+static void count_in(struct agenda_item *item)
+{
+	item->running = true;
+	item->agenda->running++;
+	item->agenda->running_later += item->class == AGENDA_LATER;
+}
+
+static void count_out(struct agenda_item *item)
+{
+	item->running = false;
+	item->agenda->running--;
+	item->agenda->running_later -= item->class == AGENDA_LATER;
+}
+
+/* Whether one more of this class may run. */
+static bool has_room(const struct agenda *agenda, enum agenda_class class)
+{
+	return agenda->running < AGENDA_RUNNING_MAX &&
+	       (class == AGENDA_FIRST ||
+		agenda->running_later < AGENDA_LATER_MAX);
+}
+
 static void run_item(struct rt *rt, void *arg)
 {
 	struct agenda_item *item = arg;
 	struct agenda *agenda = item->agenda;
 
 	item->run(item);
-	item->running = false;
-	agenda->running--;
+	count_out(item);
 	if (task_cancelled(rt))
 		return;
 	if (item->again) {
@@ -148,37 +169,38 @@ static uint32_t gather_due(struct agenda *agenda)
 /* Starts what is due, as far as there is room. False: out of memory. */
 static bool start_due(struct agenda *agenda)
 {
-	uint32_t due = agenda->running < AGENDA_RUNNING_MAX ? gather_due(agenda)
-							    : 0;
+	uint32_t due = has_room(agenda, AGENDA_FIRST) ? gather_due(agenda) : 0;
 
-	for (; due > 0 && agenda->running < AGENDA_RUNNING_MAX; due--) {
+	for (; due > 0; due--) {
 		struct agenda_item *item = agenda->items[agenda->count - 1];
 
+		if (!has_room(agenda, item->class))
+			break;
 		take_out(item);
-		item->running = true;
-		agenda->running++;
+		count_in(item);
 		if (task_spawn(&agenda->scope, item->name, TASK_STACK_NORMAL,
 			       run_item, item) == 0)
 			continue;
-		item->running = false;
-		agenda->running--;
+		count_out(item);
 		put_in(agenda, item); /* its place is still there */
 		return false;
 	}
 	return true;
 }
 
-/* The item whose slack is used up first; NULL while nothing waits, or nothing
- * more can run. */
+/* The item whose slack is used up first, among those that could run; NULL when
+ * there is none. */
 static const struct agenda_item *most_urgent(const struct agenda *agenda)
 {
 	const struct agenda_item *first = NULL;
 
-	if (agenda->running >= AGENDA_RUNNING_MAX)
-		return NULL;
-	for (uint32_t i = 0; i < agenda->count; i++)
-		if (!first || agenda->items[i]->latest < first->latest)
-			first = agenda->items[i];
+	for (uint32_t i = 0; i < agenda->count; i++) {
+		const struct agenda_item *item = agenda->items[i];
+
+		if (has_room(agenda, item->class) &&
+		    (!first || item->latest < first->latest))
+			first = item;
+	}
 	return first;
 }
 

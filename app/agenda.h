@@ -9,8 +9,9 @@
  * thousand of them cost no stack while they wait. Items that are due by the
  * time the process wakes are run together; each has a slack within which it may
  * be late, and the process sleeps until the first slack is used up. At most
- * AGENDA_RUNNING_MAX run at once; of those that wait their turn, AGENDA_FIRST
- * go first, and then who was due first.
+ * AGENDA_RUNNING_MAX run at once, AGENDA_LATER_MAX of them items of
+ *AGENDA_LATER, so that those which are slow never hold up AGENDA_FIRST; of
+ *those that wait their turn, AGENDA_FIRST go first, and then who was due first.
  *
  * An item is run again only when somebody says so: mostly its run does, with
  * agenda_at as its last act.
@@ -25,6 +26,7 @@ struct agenda;
 struct rt;
 
 #define AGENDA_RUNNING_MAX 128u
+#define AGENDA_LATER_MAX 64u
 
 enum agenda_class { AGENDA_FIRST, AGENDA_LATER };
 

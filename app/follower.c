@@ -178,6 +178,7 @@ static void opened(struct follower *follower, struct http_stream *stream)
 	const struct follower_deps *deps = &follower->deps;
 	int err;
 
+	http_keep(stream);
 	follower->open = true;
 	follower->absent = false;
 	follower->opened++;

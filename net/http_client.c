@@ -290,8 +290,10 @@ static int attempt(struct call *c, bool fresh, struct http_stream **out,
 	if (!s)
 		return -ENOMEM;
 	c->phase = HTTP_PHASE_CONNECT;
-	int err = pool_take(c->pool, request->url, fresh, &s->conn,
-			    c->pace.total);
+	int err = pool_take(c->pool, request->url,
+			    (fresh ? POOL_FRESH : 0) |
+				    (request->urgent ? POOL_URGENT : 0),
+			    &s->conn, c->pace.total);
 	if (err) {
 		free(s);
 		return err;
@@ -384,6 +386,11 @@ int http_open(struct pool *pool, const struct http_request *request,
 	if (!err)
 		*status = (*out)->reader.parser.status;
 	return err;
+}
+
+void http_keep(struct http_stream *stream)
+{
+	pool_keep(stream->conn);
 }
 
 const struct http1_parser *http_head(const struct http_stream *stream)

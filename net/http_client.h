@@ -58,6 +58,7 @@ struct http_request {
 	http_source_fn source; /* streams `body_len` bytes instead of `body` */
 	void *source_arg;
 	bool idempotent;  /* may be sent twice: GET and HEAD are anyway */
+	bool urgent;	  /* POOL_URGENT */
 	uint32_t idle_ms; /* 0: HTTP_IDLE_MS; between bytes, either way */
 	size_t body_max;  /* of the answer; 0: HTTP_RESPONSE_BODY_MAX */
 };
@@ -102,6 +103,9 @@ int http_open(struct pool *pool, const struct http_request *request,
 	      struct http_stream **out, int *status, struct deadline deadline);
 /* The head of the answer, valid until http_close. */
 const struct http1_parser *http_head(const struct http_stream *stream);
+/* The answer goes on for long: its connection is not among those that are
+ * bounded any more (pool_keep). Does not park. */
+void http_keep(struct http_stream *stream);
 /* Reads body bytes: > 0, 0 at its proper end, or a negative errno. -ETIMEDOUT
  * leaves the stream usable; idle_ms does not count here. cap > 0. Parks. */
 ssize_t http_read(struct http_stream *stream, void *buf, size_t cap,

@@ -4,8 +4,12 @@
  * list of idle ones, newest first; handed to a waiter; or doomed. The origin's
  * `conns` counts it wherever it is, from before it is opened until after it is
  * closed, and `conns` never passes POOL_PER_ORIGIN_MAX. Such a place is passed
- * on to the first waiter before it becomes free for everybody, so there are
- * waiters only while all places are taken and none is idle.
+ * on to the first waiter before it becomes free for everybody. `common` counts
+ * those that are held, or being opened, by somebody who is not urgent, and
+ * never passes POOL_COMMON_MAX: so who is not urgent waits only while that many
+ * are, or while all places are taken and none is idle, which is all that an
+ * urgent one waits for. A connection that is kept for long has left all that;
+ * its origin counts it in `kept`.
  *
  * The watch of a connection is for its end only. One for bytes as well, which
  * nobody has asked for while it is idle, would also fire with every answer, and
@@ -24,6 +28,7 @@
 #include <string.h>
 
 #include "net/dial.h"
+#include "net/pool_line.h"
 #include "net/proxy.h"
 #include "net/resolve.h"
 #include "net/tls.h"
@@ -46,15 +51,9 @@ struct entry {
 	/* Links of the idle list; `older` also of the doomed. */
 	struct entry *newer, *older;
 	bool idle;
+	bool common; /* held, and counted so */
+	bool kept;   /* for long */
 	bool closed; /* the other side has closed, or the watch failed */
-};
-
-/* A task that waits for a connection, or for the right to open one. Lives on
- * its stack. */
-struct waiter {
-	struct waiter *prev, *next;
-	struct event granted;
-	struct entry *entry; /* when granted; NULL: the right to open one */
 };
 
 /* Exists while it has connections. */
@@ -62,9 +61,9 @@ struct origin {
 	struct origin *next;
 	struct pool *pool;
 	struct entry *newest, *oldest; /* idle */
-	struct waiter *first, *last;
+	struct pool_line line;	   /* given an entry, or NULL: may open one */
 	const struct proxy *proxy; /* that leads there; NULL: none */
-	uint32_t conns;
+	uint32_t conns, common, kept;
 	uint16_t port;
 	bool https;
 	char host[];
@@ -162,51 +161,30 @@ static void idle_remove(struct entry *entry)
 		timer_disarm(pool->rt, &pool->expiry);
 }
 
-/* --- Waiters --- */
+/* --- Places --- */
 
-static void waiter_push(struct origin *origin, struct waiter *waiter)
+/* Grants the first waiter that may have it, if any, a connection or (NULL) a
+ * place. */
+static bool grant(struct origin *origin, struct entry *entry)
 {
-	waiter->prev = origin->last;
-	waiter->next = NULL;
-	if (origin->last)
-		origin->last->next = waiter;
-	else
-		origin->first = waiter;
-	origin->last = waiter;
-}
-
-static void waiter_remove(struct origin *origin, struct waiter *waiter)
-{
-	if (waiter->prev)
-		waiter->prev->next = waiter->next;
-	else
-		origin->first = waiter->next;
-	if (waiter->next)
-		waiter->next->prev = waiter->prev;
-	else
-		origin->last = waiter->prev;
-}
-
-/* Grants the first waiter, if any, a connection or (NULL) a place. */
-static bool waiter_grant(struct origin *origin, struct entry *entry)
-{
-	struct waiter *waiter = origin->first;
+	struct pool_waiter *waiter = pool_line_grant(
+		&origin->line, origin->common < POOL_COMMON_MAX, entry);
 
 	if (!waiter)
 		return false;
-	waiter_remove(origin, waiter);
-	waiter->entry = entry;
-	event_set(&waiter->granted);
+	origin->common += !waiter->urgent;
+	if (entry)
+		entry->common = !waiter->urgent;
 	return true;
 }
 
 /* Gives up a place at the origin, which may be gone afterwards. */
 static void place_release(struct origin *origin)
 {
-	if (waiter_grant(origin, NULL))
+	if (grant(origin, NULL))
 		return;
 	origin->conns--;
-	if (origin->conns == 0)
+	if (origin->conns == 0 && origin->kept == 0)
 		origin_free(origin);
 }
 
@@ -351,6 +329,7 @@ static int carry(const struct origin *origin, int fd, struct deadline deadline,
 		stream_close(plain);
 		return -ENOMEM;
 	}
+	pool->counters.handshakes++;
 	struct tls_error error;
 	int err = tls_connect(pool->tls, plain, origin->host, origin->port,
 			      deadline, out, &error);
@@ -410,54 +389,54 @@ static int entry_open(struct origin *origin, struct deadline deadline,
 /* --- Taking and giving --- */
 
 /* Waits in line: 0 with a place taken and *entry set or NULL. */
-static int place_wait(struct origin *origin, struct entry **entry,
+static int place_wait(struct origin *origin, bool urgent, struct entry **entry,
 		      struct deadline deadline)
 {
-	struct waiter waiter = { 0 };
-	int err;
+	struct pool_waiter waiter = { .urgent = urgent };
+	int err = pool_line_wait(origin->pool->rt, &origin->line, &waiter,
+				 deadline);
 
-	event_init(origin->pool->rt, &waiter.granted);
-	waiter_push(origin, &waiter);
-	err = event_wait(&waiter.granted, deadline);
-	*entry = waiter.entry;
-	if (err == 0)
-		return 0;
-	/* It may have been granted and cancelled in one turn. */
-	if (!waiter.granted.set)
-		waiter_remove(origin, &waiter);
-	else if (waiter.entry)
-		pool_give(origin->pool, &waiter.entry->conn, true);
-	else
+	*entry = waiter.given;
+	if (err == 0 || !waiter.granted.set)
+		return err;
+	/* It has been granted and cancelled in one turn. */
+	if (*entry) {
+		pool_give(origin->pool, &(*entry)->conn, true);
+	} else {
+		origin->common -= !urgent;
 		place_release(origin);
+	}
 	return err;
 }
 
 /* Gets a place at the origin: 0, with *entry an open connection if there is
- * one to use (or, for `fresh`, one to close instead), else NULL. */
-static int place_take(struct origin *origin, bool fresh, struct entry **entry,
-		      struct deadline deadline)
+ * one to use (or, for a fresh one, one to close instead), else NULL. */
+static int place_take(struct origin *origin, unsigned int how,
+		      struct entry **entry, struct deadline deadline)
 {
+	bool urgent = (how & POOL_URGENT) != 0;
+
 	*entry = NULL;
-	if (!fresh && origin->newest) {
+	if (!urgent && origin->common >= POOL_COMMON_MAX)
+		return place_wait(origin, urgent, entry, deadline);
+	if ((how & POOL_FRESH) == 0 && origin->newest)
 		*entry = origin->newest;
-		idle_remove(*entry);
-		return 0;
-	}
-	if (origin->conns < POOL_PER_ORIGIN_MAX) {
+	else if (origin->conns < POOL_PER_ORIGIN_MAX)
 		origin->conns++;
-		return 0;
-	}
-	if (origin->oldest) {
+	else if (origin->oldest)
 		*entry = origin->oldest;
+	else
+		return place_wait(origin, urgent, entry, deadline);
+	origin->common += !urgent;
+	if (*entry)
 		idle_remove(*entry);
-		return 0;
-	}
-	return place_wait(origin, entry, deadline);
+	return 0;
 }
 
-int pool_take(struct pool *pool, const struct url *url, bool fresh,
+int pool_take(struct pool *pool, const struct url *url, unsigned int how,
 	      struct pool_conn **out, struct deadline deadline)
 {
+	bool common = (how & POOL_URGENT) == 0;
 	struct origin *origin;
 	struct entry *entry;
 	int err;
@@ -468,12 +447,13 @@ int pool_take(struct pool *pool, const struct url *url, bool fresh,
 	origin = origin_get(pool, url);
 	if (!origin)
 		return -ENOMEM;
-	err = place_take(origin, fresh, &entry, deadline);
+	err = place_take(origin, how, &entry, deadline);
 	if (err) {
 		forget_refusal(pool);
 		return err;
 	}
-	if (entry && !fresh && !entry->closed) {
+	if (entry && (how & POOL_FRESH) == 0 && !entry->closed) {
+		entry->common = common;
 		entry->conn.reused = true;
 		pool->counters.reused++;
 		*out = &entry->conn;
@@ -483,11 +463,38 @@ int pool_take(struct pool *pool, const struct url *url, bool fresh,
 		entry_close(entry);
 	err = entry_open(origin, deadline, &entry);
 	if (err) {
+		origin->common -= common;
 		place_release(origin);
 		return err;
 	}
+	entry->common = common;
 	*out = &entry->conn;
 	return 0;
+}
+
+void pool_keep(struct pool_conn *conn)
+{
+	struct entry *entry = (struct entry *)conn;
+	struct origin *origin = entry->origin;
+
+	if (entry->kept)
+		return;
+	origin->common -= entry->common;
+	entry->common = false;
+	entry->kept = true;
+	origin->kept++;
+	place_release(origin);
+}
+
+/* Closes a connection that was kept, which has no place. Parks. */
+static void end_kept(struct entry *entry)
+{
+	struct origin *origin = entry->origin;
+
+	entry_close(entry);
+	origin->kept--;
+	if (origin->conns == 0 && origin->kept == 0)
+		origin_free(origin);
 }
 
 void pool_give(struct pool *pool, struct pool_conn *conn, bool reusable)
@@ -495,10 +502,14 @@ void pool_give(struct pool *pool, struct pool_conn *conn, bool reusable)
 	struct entry *entry = (struct entry *)conn;
 	struct origin *origin = entry->origin;
 
-	if (!reusable || entry->closed) {
+	origin->common -= entry->common;
+	entry->common = false;
+	if (entry->kept) {
+		end_kept(entry);
+	} else if (!reusable || entry->closed) {
 		entry_close(entry);
 		place_release(origin);
-	} else if (!waiter_grant(origin, entry)) {
+	} else if (!grant(origin, entry)) {
 		entry->idle_since = clock_now(pool->rt, CLOCK_ID_BOOTTIME);
 		idle_push(entry);
 		expiry_arm(pool);

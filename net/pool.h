@@ -9,7 +9,10 @@
  * are used last in, first out, and dropped after POOL_IDLE_MS (on
  * CLOCK_BOOTTIME: what was idle through a suspend is not trusted). How many
  * connections an origin has is bounded; whoever comes when all are busy waits
- * its turn, first come first served.
+ * its turn, first come first served. Some of them are only for what is urgent,
+ * which waits in a line of its own, so that it never waits for what is slow.
+ * One that is kept for long (pool_keep) does not count: how many of those there
+ * are is for the caller to bound.
  */
 #ifndef NET_POOL_H
 #define NET_POOL_H
@@ -28,6 +31,7 @@ struct proxy_options;
 struct resolver;
 
 #define POOL_PER_ORIGIN_MAX 128
+#define POOL_COMMON_MAX 96 /* of them for what is not urgent */
 #define POOL_IDLE_MS 90000
 /* How late an idle connection may be dropped: the process is not woken for
  * it if it wakes for anything else by then. */
@@ -40,10 +44,11 @@ struct pool_conn {
 };
 
 struct pool_counters {
-	uint64_t opened;  /* connections made */
-	uint64_t reused;  /* times an idle one was taken */
-	uint64_t dropped; /* idle ones that the peer closed */
-	uint64_t expired; /* idle ones not used for POOL_IDLE_MS */
+	uint64_t opened;     /* connections made */
+	uint64_t reused;     /* times an idle one was taken */
+	uint64_t dropped;    /* idle ones that the peer closed */
+	uint64_t expired;    /* idle ones not used for POOL_IDLE_MS */
+	uint64_t handshakes; /* of TLS, begun */
 };
 
 /* A pool that dials with `resolver` (borrowed for the pool's life; NULL where
@@ -61,13 +66,22 @@ void pool_set_proxies(struct pool *pool, const struct proxy_options *proxies);
  * briefly, always completes. */
 void pool_free(struct pool *pool);
 
+enum pool_how {
+	POOL_FRESH = 1,	 /* a new one */
+	POOL_URGENT = 2, /* before others, and from what is kept for such */
+};
+
 /* Takes an idle connection to the origin of `url` (scheme, host, port), or
- * opens one. `fresh` insists on a new one. Returns 0 with *out set; else what
+ * opens one; `how` is 0 or some of pool_how. Returns 0 with *out set; else what
  * dial or proxy_connect gave, -ETIMEDOUT, -ENOMEM, -EKEYREJECTED (TLS was
  * refused), or the cancellation's reason; pool_refusal tells more. For https a
  * task needs TASK_STACK_NORMAL. Parks. */
-int pool_take(struct pool *pool, const struct url *url, bool fresh,
+int pool_take(struct pool *pool, const struct url *url, unsigned int how,
 	      struct pool_conn **out, struct deadline deadline);
+
+/* The holder keeps the connection for long: it counts no more among those of
+ * its origin, and is closed when it is given back. Does not park. */
+void pool_keep(struct pool_conn *conn);
 
 /* Gives it back: idle when `reusable` (the answer was read to its end and
  * neither side asked to close), else closed. Parks only to close, and always

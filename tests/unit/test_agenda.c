@@ -148,14 +148,37 @@ static int bounded(struct rt *rt, void *arg)
 	CHECK_EQ(agenda_now(agenda, &first.item), 0);
 	for (int i = 0; i < MANY; i++)
 		CHECK(until(rt, &jobs[i].runs, 1));
-	CHECK_EQ(most_at_once, AGENDA_RUNNING_MAX);
+	CHECK_EQ(most_at_once, AGENDA_LATER_MAX + 1);
 	CHECK_EQ(first.runs, 1);
 	/* It came last and did not wait for all. */
 	for (int i = 0; i < MANY; i++) {
 		CHECK(i == 0 || jobs[i].order > jobs[i - 1].order);
 		after += jobs[i].order > first.order;
 	}
-	CHECK(after >= MANY - 2 * (int)AGENDA_RUNNING_MAX);
+	CHECK(after >= MANY - 2 * (int)AGENDA_LATER_MAX);
+	agenda_free(agenda);
+	return 0;
+}
+
+/* However many of those that may wait do not come to an end. */
+static int slow_ones_hold_up_nobody(struct rt *rt, void *arg)
+{
+	struct agenda *agenda = agenda_new(rt);
+	static struct job slow[MANY];
+	struct job first = job_of(rt);
+
+	(void)arg;
+	first.item.class = AGENDA_FIRST;
+	for (int i = 0; i < MANY; i++) {
+		slow[i] = job_of(rt);
+		slow[i].sleep_ms = 3600000;
+		CHECK_EQ(agenda_now(agenda, &slow[i].item), 0);
+	}
+	for (uint64_t i = 1; i <= 3; i++) {
+		CHECK_EQ(agenda_at(agenda, &first.item, in_ms(rt, 2), 0), 0);
+		CHECK(until(rt, &first.runs, i));
+	}
+	CHECK_EQ(slow[MANY - 1].order, 0);
 	agenda_free(agenda);
 	return 0;
 }
@@ -189,6 +212,7 @@ TEST(when_due)
 TEST(together)
 TEST(asked_for_while_it_runs)
 TEST(bounded)
+TEST(slow_ones_hold_up_nobody)
 TEST(freed_early)
 
 int main(void)
@@ -198,6 +222,7 @@ int main(void)
 		cmocka_unit_test(test_together),
 		cmocka_unit_test(test_asked_for_while_it_runs),
 		cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_slow_ones_hold_up_nobody),
 		cmocka_unit_test(test_freed_early),
 	};
 
