@@ -38,7 +38,7 @@ struct inbox {
 	bool (*claim)(void *arg, const struct activity_message *message);
 	void *claim_arg;
 	struct inbox_source *waiting; /* for room */
-	uint64_t given_up;
+	uint64_t popped, given_up;
 	struct log_limit told; /* of what was given up */
 };
 
@@ -316,8 +316,10 @@ int inbox_pop(struct inbox *inbox, const char *activity_id)
 		/* Somebody else may have popped it meanwhile. */
 		entry = find(inbox, activity_id);
 	}
-	if (entry)
+	if (entry) {
 		take_out(inbox, entry);
+		inbox->popped++;
+	}
 	tell_room(inbox);
 	return 1;
 }
@@ -370,6 +372,11 @@ inbox_next(const struct activity_message *message)
 uint32_t inbox_count(const struct inbox *inbox)
 {
 	return inbox->count;
+}
+
+uint64_t inbox_popped(const struct inbox *inbox)
+{
+	return inbox->popped;
 }
 
 uint64_t inbox_given_up(const struct inbox *inbox)

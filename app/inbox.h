@@ -120,7 +120,8 @@ const struct activity_message *inbox_find(const struct inbox *inbox,
 
 /* How many messages are here, those held back among them. */
 uint32_t inbox_count(const struct inbox *inbox);
-/* Messages given up so far. */
+/* Messages popped, and given up, so far. */
+uint64_t inbox_popped(const struct inbox *inbox);
 uint64_t inbox_given_up(const struct inbox *inbox);
 /* Some source waits for room. */
 bool inbox_full(const struct inbox *inbox);

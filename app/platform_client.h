@@ -60,6 +60,15 @@ struct rt;
 #define PLATFORM_PAGE_MAX 500  /* rows it gives at most */
 #define PLATFORM_TEXT_MAX 1024 /* enough for platform_reply_text */
 
+/* Of requests so far. */
+struct platform_counters {
+	uint64_t sent;
+	uint64_t failed;   /* of them those without an answer */
+	uint64_t refused;  /* … and those answered with 4xx or 5xx, */
+	uint64_t limited;  /* 429 among them */
+	uint64_t not_sent; /* others: there was no token, or no turn in time */
+};
+
 /* One for a process. */
 struct platform_client {
 	struct rt *rt;
@@ -70,6 +79,7 @@ struct platform_client {
 	unsigned int next_upload;
 	unsigned int uploading;
 	struct cond uploaded;
+	struct platform_counters counters;
 };
 
 /* The pool is borrowed for the client's life. Does not park. */

@@ -300,10 +300,16 @@ static bool admit(const struct platform_request *request,
 	return true;
 }
 
-/* Tells the pace what came of it. */
+/* Counts it, and tells the pace what came of it. */
 static void account(const struct platform_request *request,
 		    const struct platform_reply *reply)
 {
+	struct platform_counters *counters = &request->client->counters;
+
+	counters->sent++;
+	counters->failed += reply->err != 0;
+	counters->refused += reply->err == 0 && reply->status >= 400;
+	counters->limited += reply->err == 0 && reply->status == 429;
 	if (request->who->pace == NULL)
 		return;
 	pace_done(request->who->pace,
@@ -314,6 +320,16 @@ static void account(const struct platform_request *request,
 			  .reset_s = reply->rate_reset_s,
 			  .retry_after_ms = reply->retry_after_ms },
 		  clock_now(request->client->rt, CLOCK_ID_MONOTONIC));
+}
+
+/* Gets it ready. False: the reply says why it does not go out. */
+static bool may_go(const struct platform_request *request, struct token *token,
+		   struct platform_reply *reply)
+{
+	if (prepare(request, token, reply) && admit(request, reply))
+		return true;
+	request->client->counters.not_sent++;
+	return false;
 }
 
 static void finish(struct platform_request *request, struct token *token)
@@ -329,7 +345,7 @@ void platform_request_send(struct platform_request *request,
 {
 	struct token token;
 
-	if (prepare(request, &token, reply) && admit(request, reply)) {
+	if (may_go(request, &token, reply)) {
 		fetch(request, &token, reply);
 		account(request, reply);
 	}
@@ -343,7 +359,7 @@ bool platform_request_open(struct platform_request *request,
 	struct token token;
 
 	*stream = NULL;
-	if (prepare(request, &token, reply) && admit(request, reply)) {
+	if (may_go(request, &token, reply)) {
 		open_stream(request, &token, reply, stream);
 		account(request, reply);
 	}

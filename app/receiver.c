@@ -179,7 +179,8 @@ static void on_kept(void *arg, const struct activity_message *message)
 	struct receiver *receiver = arg;
 
 	announce(receiver, message);
-	inbox_put(receiver->options.inbox, &receiver->source, message);
+	if (inbox_put(receiver->options.inbox, &receiver->source, message) == 0)
+		receiver->kept++;
 }
 
 /* The messages of a page, in order, and where the page has been read to. */

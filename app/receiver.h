@@ -82,11 +82,11 @@ struct receiver {
 	struct log_limit unreadable; /* of a journal that is */
 	int64_t broadcasts_ns;	     /* BOOTTIME; when they are due */
 	bool begun;
-	bool opened;   /* the journal has been read */
-	bool followed; /* the follower's task has been started */
-	bool trusted;  /* its stream is */
-	bool hurry;    /* somebody asked for it */
-	uint64_t received;
+	bool opened;		 /* the journal has been read */
+	bool followed;		 /* the follower's task has been started */
+	bool trusted;		 /* its stream is */
+	bool hurry;		 /* somebody asked for it */
+	uint64_t received, kept; /* now, and by an earlier process */
 };
 
 void receiver_init(struct receiver *receiver, const struct workspace_deps *deps,

@@ -8,16 +8,13 @@
 
 #include "app/config.h"
 #include "app/identity.h"
+#include "app/minted.h"
 #include "app/platform_client.h"
-#include "app/state_dir.h"
-#include "proto/json.h"
 #include "proto/payload.h"
 #include "runtime/io.h"
 #include "runtime/rt.h"
 #include "runtime/scope.h"
 #include "runtime/task.h"
-
-#define SECRET_MAX 4096 /* bytes */
 
 static const char registration[] = "molecule-mcp: registration";
 
@@ -57,17 +54,9 @@ static void nudge(struct workspace *workspace)
 		agenda_now(workspace->agenda, &workspace->beat);
 }
 
-static void wipe(char *text)
-{
-	if (text != NULL)
-		explicit_bzero(text, strlen(text));
-}
-
 void workspace_fini(struct workspace *workspace)
 {
-	wipe(workspace->secret);
-	free(workspace->secret);
-	workspace->secret = NULL;
+	minted_forget(&workspace->secret);
 	json_decref(workspace->card);
 	workspace->card = NULL;
 }
@@ -83,6 +72,7 @@ void workspace_rest(struct workspace *workspace, bool resting)
 	if (workspace->resting == resting)
 		return;
 	workspace->resting = resting;
+	workspace->due_ns = 0;
 	if (!resting)
 		nudge(workspace);
 }
@@ -204,110 +194,6 @@ void workspace_succeeded(struct workspace_failures *failures,
 	*failures = (struct workspace_failures){ 0 };
 }
 
-/* A member that is secret, moved out of the tree: a copy that the caller
- * wipes, and the tree's own wiped here. NULL when absent or empty. */
-static char *take_secret(json_t *json, const char *key)
-{
-	const char *text = json_get_text(json, key);
-	char *copy;
-
-	if (text == NULL || *text == '\0')
-		return NULL;
-	copy = strdup(text);
-	/* Jansson keeps strings in memory that may be written. */
-	explicit_bzero((char *)(uintptr_t)text, strlen(text));
-	json_object_del(json, key);
-	return copy;
-}
-
-/* Whether the file holds just this. */
-static bool is_stored(struct state_dir *state, const char *name,
-		      const char *text)
-{
-	size_t cap = SECRET_MAX + 2;
-	size_t len = strlen(text);
-	char *buf = malloc(cap);
-	bool same = false;
-	ssize_t n;
-
-	if (buf == NULL)
-		return false;
-	n = state_dir_read(state, name, buf, cap);
-	if (n >= 0)
-		same = (size_t)n == len && memcmp(buf, text, len) == 0;
-	explicit_bzero(buf, cap);
-	free(buf);
-	return same;
-}
-
-/* Keeps the inbound secret of an answer, if it is another than before. */
-static void keep_secret(struct workspace *workspace, json_t *json)
-{
-	struct state_dir *state = workspace->deps.state;
-	char *secret = take_secret(json, "platform_inbound_secret");
-	char name[STATE_DIR_NAME_MAX];
-	bool kept;
-
-	if (secret == NULL)
-		return;
-	state_dir_name(name, STATE_DIR_SECRET, workspace->deps.who->suffix);
-	if (strlen(secret) > SECRET_MAX ||
-	    (workspace->secret != NULL &&
-	     strcmp(workspace->secret, secret) == 0)) {
-		wipe(secret);
-		free(secret);
-		return;
-	}
-	kept = workspace->secret == NULL && is_stored(state, name, secret);
-	if (!kept)
-		kept = state_dir_write(state, name, secret, strlen(secret)) ==
-		       0;
-	wipe(kept ? workspace->secret : secret);
-	if (kept) {
-		free(workspace->secret);
-		workspace->secret = secret;
-	} else {
-		free(secret);
-	}
-}
-
-/* Keeps a token that the platform has minted. */
-static void keep_token(struct workspace *workspace, json_t *json)
-{
-	const struct workspace_deps *deps = &workspace->deps;
-	char source[TOKEN_NAME_MAX];
-	char *token = take_secret(json, "auth_token");
-	bool in_use = token_source_kind(&deps->who->token) == TOKEN_STATE;
-	char name[STATE_DIR_NAME_MAX];
-	const char *dir;
-	char byte[2];
-
-	if (token == NULL)
-		return;
-	dir = state_dir_path(deps->state);
-	state_dir_name(name, STATE_DIR_TOKEN, deps->who->suffix);
-	token_source_name(&deps->who->token, source, sizeof(source));
-	if (token_check(token) != NULL ||
-	    (!in_use &&
-	     state_dir_read(deps->state, name, byte, sizeof(byte)) != -ENOENT))
-		log_warning(deps->log,
-			    "molecule-mcp: the platform made a new token for "
-			    "workspace %s, which has not been kept; the one "
-			    "from %s stays in use. If it is refused, make "
-			    "another in the canvas Tokens tab",
-			    deps->who->workspace_id, source);
-	else if (state_dir_write(deps->state, name, token, strlen(token)) == 0)
-		log_warning(deps->log,
-			    "molecule-mcp: the platform made a new token for "
-			    "workspace %s; it is in %s/%s. %s",
-			    deps->who->workspace_id, dir, name,
-			    in_use ? "It is in use from now on"
-				   : "The configured one stays in use; remove "
-				     "that to use the new one");
-	wipe(token);
-	free(token);
-}
-
 /* The line on stderr that comes with exit code 3. */
 static void tell_rejected(const struct workspace_deps *deps, int status)
 {
@@ -353,8 +239,8 @@ static void registered(struct workspace *workspace,
 	workspace_succeeded(failures, deps, registration);
 	log_info(deps->log, "molecule-mcp: registered workspace %s",
 		 deps->who->workspace_id);
-	keep_secret(workspace, json);
-	keep_token(workspace, json);
+	minted_secret(deps, &workspace->secret, json);
+	minted_token(deps, json);
 	if (!rejected)
 		return;
 	nudge(workspace);
@@ -490,6 +376,17 @@ static void note_beat(struct workspace *workspace)
 	if (workspace->last_beat_ns > 0 && gap > workspace->longest_gap_ns)
 		workspace->longest_gap_ns = gap;
 	workspace->last_beat_ns = now;
+	workspace->beats++;
+}
+
+/* A beat goes out. */
+static void note_lateness(struct workspace *workspace)
+{
+	int64_t late = clock_now(workspace->deps.rt, CLOCK_ID_BOOTTIME) -
+		       workspace->due_ns;
+
+	if (workspace->due_ns > 0 && late > workspace->latest_ns)
+		workspace->latest_ns = late;
 }
 
 static void beat(struct workspace *workspace, int64_t *retry_ms)
@@ -504,6 +401,7 @@ static void beat(struct workspace *workspace, int64_t *retry_ms)
 	};
 	struct platform_reply reply;
 
+	note_lateness(workspace);
 	platform_heartbeat(deps->client, deps->who, &content,
 			   beat_timeout_ms(deps->config), &reply);
 	*retry_ms = reply.retry_after_ms;
@@ -511,8 +409,9 @@ static void beat(struct workspace *workspace, int64_t *retry_ms)
 	if (platform_ok(&reply)) {
 		note_beat(workspace);
 		workspace_succeeded(&workspace->failures, deps, what);
-		keep_secret(workspace, reply.json);
+		minted_secret(deps, &workspace->secret, reply.json);
 	} else {
+		workspace->beats_failed++;
 		workspace_failed(&workspace->failures, deps, what, &reply);
 	}
 	platform_reply_free(&reply);
@@ -565,6 +464,7 @@ static void beat_run(struct agenda_item *item)
 			   : workspace->deps.config->heartbeat_ms;
 	next = workspace_cadence(rt, workspace_phase(workspace, interval_ms),
 				 interval_ms, retry_ms);
+	workspace->due_ns = next.ns;
 	agenda_at(workspace->agenda, item, next.ns, next.slack_ms);
 }
 

@@ -120,6 +120,9 @@ struct workspace {
 	bool left_out; /* the platform's limit does not allow its beats */
 	int64_t last_beat_ns; /* BOOTTIME; of the last that got through */
 	int64_t longest_gap_ns;
+	int64_t due_ns;	   /* BOOTTIME; of the next beat, 0: none is */
+	int64_t latest_ns; /* the longest that one was late */
+	uint64_t beats, beats_failed;
 	bool unreachable; /* beats have not got through lately */
 	char *secret;	  /* the inbound secret that the file holds; owned */
 	json_t *card;	  /* to register with; NULL: as configured */

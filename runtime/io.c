@@ -102,6 +102,7 @@ static uint32_t count(size_t len)
 
 static int immediate(struct rt *rt, struct sys_call *call)
 {
+	rt->backend->counters->enters++;
 	return rt->backend->ops->sys(rt->backend, call);
 }
 

@@ -67,11 +67,11 @@ struct rt_options {
 
 /* What has been counted since rt_new; see rt_counters. */
 struct rt_counters {
-	uint64_t turns;	   /* times the ready list ran dry */
-	uint64_t waits;	   /* system calls that could sleep */
-	uint64_t enters;   /* system calls of the backend, waits included */
-	uint64_t ops;	   /* operations submitted */
-	uint64_t cancels;  /* cancellations asked for */
+	uint64_t turns;	  /* times the ready list ran dry */
+	uint64_t waits;	  /* system calls that could sleep */
+	uint64_t enters;  /* system calls: of the backend, and immediate ones */
+	uint64_t ops;	  /* operations submitted */
+	uint64_t cancels; /* cancellations asked for */
 	uint64_t switches; /* task switches */
 	uint64_t spawns;   /* tasks started */
 	uint64_t timers;   /* timers fired */

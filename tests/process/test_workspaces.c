@@ -442,7 +442,7 @@ static void a_report_on_demand(void **state)
 	fake_expect(rig->fake, "GET", "/workspaces/" A_ID "/activity", 1);
 	for (int i = 0; i < 2; i++) {
 		child_signal(mcp, SIGUSR1);
-		child_expect_stderr(mcp, "counters: turns ");
+		child_expect_stderr(mcp, "counters since the start:\n");
 	}
 	child_expect_stderr(mcp, "  " A_ID ": registered, receives");
 	child_expect_stderr(mcp, "signals ");
