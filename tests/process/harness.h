@@ -312,6 +312,9 @@ void rig_env(struct rig *rig, const char *name, const char *value);
 /* molecule-mcp with pipes. */
 struct child *rig_start(struct rig *rig);
 struct child *rig_spawn(struct rig *rig, struct child_how how);
+/* Ends a child early, with the checks of the teardown, and frees it: for tests
+ * that start very many. */
+void rig_drop(struct rig *rig, struct child *c);
 /* A text that lives as long as the rig. */
 const char *rig_text(struct rig *rig, const char *fmt, ...) PRINTF(2, 3);
 /* JSON with ' for " as real JSON, for %s; lives as long as the rig. */

@@ -85,28 +85,36 @@ int rig_setup(void **state)
 	return 0;
 }
 
+/* Ends the child, looks at its streams and frees it: whether they were right.
+ */
+static bool see_off(struct rig *rig, struct child *c)
+{
+	pid_t pid = child_pid(c);
+	const char *complaint;
+	bool good;
+
+	if (child_running(c))
+		child_signal(c, SIGKILL);
+	child_wait(c, BOUND_MS);
+	complaint = child_complaint(c, TOKEN);
+	good = !complaint || rig->may_complain;
+	if (!good)
+		print_error("child %d: %s\n", (int)pid, complaint);
+	if (getenv("HARNESS_VERBOSE"))
+		print_error("--- stderr of child %d:\n%s---\n", (int)pid,
+			    child_stderr(c));
+	child_free(c);
+	return good;
+}
+
 int rig_teardown(void **state)
 {
 	struct rig *rig = *state;
 	int bad = 0;
 
-	for (int i = 0; i < rig->child_count; i++) {
-		struct child *c = rig->children[i];
-		const char *complaint;
-
-		if (child_running(c))
-			child_signal(c, SIGKILL);
-		child_wait(c, BOUND_MS);
-		complaint = child_complaint(c, TOKEN);
-		if (complaint && !rig->may_complain) {
-			print_error("child %d: %s\n", i, complaint);
+	for (int i = 0; i < rig->child_count; i++)
+		if (!see_off(rig, rig->children[i]))
 			bad = -1;
-		}
-		if (getenv("HARNESS_VERBOSE"))
-			print_error("--- stderr of child %d:\n%s---\n", i,
-				    child_stderr(c));
-		child_free(c);
-	}
 	fake_free(rig->fake);
 	dir_remove(rig->dir);
 	for (size_t i = 0; i < rig->env_count; i++)
@@ -131,6 +139,17 @@ struct child *rig_spawn(struct rig *rig, struct child_how how)
 	c = child_spawn(&how, rig->env);
 	rig->children[rig->child_count++] = c;
 	return c;
+}
+
+void rig_drop(struct rig *rig, struct child *c)
+{
+	int i = 0;
+
+	while (rig->children[i] != c)
+		i++;
+	rig->children[i] = rig->children[--rig->child_count];
+	if (!see_off(rig, c))
+		fail_msg("the streams of a child were not right");
 }
 
 struct child *rig_start(struct rig *rig)
