@@ -19,7 +19,10 @@
 #define KILLS 40
 #define LIFE_MAX_MS 220 /* of a process, from its start */
 #define BURST_MAX 12	/* messages at a time */
-#define LAST_US 1500	/* from the last requests to the end, at most */
+/* Messages that wait at a time, so that with as many in doubt none must be
+ * given up for lack of room. */
+#define WAITING_MAX 90
+#define LAST_US 1500 /* from the last requests to the end, at most */
 #define POLLS "GET /workspaces/:id/activity"
 
 static struct reader reader; /* too large for a stack */
@@ -38,13 +41,26 @@ static int below(int n)
 	return (int)(random() % n);
 }
 
+static int waiting(void)
+{
+	int count = 0;
+
+	for (int series = 0; series < READER_SERIES; series++)
+		for (int n = 1; n <= reader.written[series]; n++) {
+			const struct reader_row *row = &reader.rows[series][n];
+
+			count += !row->popped && !row->doubtful;
+		}
+	return count;
+}
+
 /* How many were written. */
 static int write_some(int most)
 {
 	int series = below(READER_SERIES);
 	int count = 1 + below(BURST_MAX);
 
-	if (count > most)
+	if (count > most || waiting() + count > WAITING_MAX)
 		return 0;
 	for (int i = 0; i < count; i++) {
 		char text[40];
@@ -77,6 +93,7 @@ static void live(struct rig *rig, int left)
 	struct child *mcp = rig_start(rig);
 	int64_t end = now_ms() + below(LIFE_MAX_MS);
 	bool hello = below(20) > 0; /* else it is killed while it starts */
+	bool reads = hello && below(3) > 0; /* else messages only come */
 
 	if (hello) {
 		mcp_hello(mcp);
@@ -85,12 +102,12 @@ static void live(struct rig *rig, int left)
 	while (now_ms() < end) {
 		if (below(3) == 0)
 			left -= write_some(left);
-		if (hello)
+		if (reads)
 			read_some();
 		pause_ms(below(6));
 	}
 	/* Mostly in the midst of pops. */
-	if (hello)
+	if (reads)
 		read_some();
 	usleep((useconds_t)below(LAST_US));
 	child_signal(mcp, SIGKILL);
