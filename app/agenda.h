@@ -10,8 +10,9 @@
  * time the process wakes are run together; each has a slack within which it may
  * be late, and the process sleeps until the first slack is used up. At most
  * AGENDA_RUNNING_MAX run at once, AGENDA_LATER_MAX of them items of
- *AGENDA_LATER, so that those which are slow never hold up AGENDA_FIRST; of
- *those that wait their turn, AGENDA_FIRST go first, and then who was due first.
+ * AGENDA_LATER, so that those which are slow never hold up AGENDA_FIRST; of
+ * those that wait their turn, AGENDA_FIRST go first, and then who was due
+ * first.
  *
  * An item is run again only when somebody says so: mostly its run does, with
  * agenda_at as its last act.

@@ -8,7 +8,7 @@
  *	ssize_t len = selfsign_make(rt, &(struct selfsign_spec){
  *		.subject = "molecule-platform", .hosts = hosts, .key = &key,
  *		.from = now - 3600, .to = now + 365 * 86400 }, der,
- *sizeof(der));
+ * sizeof(der));
  */
 #ifndef NET_SELFSIGN_H
 #define NET_SELFSIGN_H
