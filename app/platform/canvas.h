@@ -10,10 +10,11 @@
  *	message_id   its messageId; else a new one
  *	files        files that are uploaded first, as the canvas does, and that
  *	             the message then refers to: {"name", "mimeType"?, and
- *"text" (what is in it) or "size" (so many bytes of a pattern)} attachments
- * files that were uploaded before (POST …/uploads, multipart), as that answered:
- *{"uri", "name", "mimeType"?, "size"?} system       no user wrote it but this
- * part of the platform, which looks like a user but for params.metadata.source
+ *	             "text" (what is in it) or "size" (so many bytes)}
+ *	attachments  files that were uploaded before (POST …/uploads,
+ *	             multipart), as that answered: {"uri", "name", …}
+ *	system       no user wrote it but this part of the platform, which
+ *	             looks like a user but for params.metadata.source
  *	count        so many messages, "text 1", "text 2", …
  *	age_secs     written so long ago
  *

@@ -26,7 +26,8 @@
  *
  * Anything else is a mistake, and said to be one. In place of the document
  * there may be the array alone, and its entries may have a `platform_url`,
- * which means nothing here: so what an agent has in MOLECULE_WORKSPACES will do.
+ * which means nothing here: so what an agent has in MOLECULE_WORKSPACES will
+ * do.
  */
 #ifndef APP_PLATFORM_SEED_H
 #define APP_PLATFORM_SEED_H
