@@ -117,6 +117,9 @@ struct child_how {
 
 struct child;
 
+/* The path of a program, out of the variable that names it; fails without. */
+const char *harness_program(const char *variable);
+
 struct child *child_spawn(const struct child_how *how, char *const *env);
 /* Kills it if it still runs, and frees all it gave out. */
 void child_free(struct child *c);

@@ -33,10 +33,8 @@ void local_platform_start(struct platform *p, struct rig *rig,
 {
 	const char *args[PLATFORM_FLAGS_MAX + 5] = { "--listen", "127.0.0.1:0",
 						     "--seed", new_seed(rig) };
-	const char *exe = getenv("MOLECULE_PLATFORM");
+	const char *exe = harness_program("MOLECULE_PLATFORM");
 
-	if (!exe || !*exe)
-		fail_msg("set MOLECULE_PLATFORM to molecule-platform");
 	for (size_t i = 0; i < PLATFORM_FLAGS_MAX && flags[i]; i++)
 		args[4 + i] = flags[i];
 	*p = (struct platform){ .rig = rig };

@@ -74,19 +74,19 @@ static void place(posix_spawn_file_actions_t *fa, int theirs, int number)
 		posix_spawn_file_actions_addclose(fa, number);
 }
 
-static const char *default_exe(void)
+const char *harness_program(const char *variable)
 {
-	const char *exe = getenv("MOLECULE_MCP");
+	const char *exe = getenv(variable);
 
 	if (!exe || !*exe)
-		fail_msg("set MOLECULE_MCP to the path of molecule-mcp");
+		fail_msg("set %s to the path of the program", variable);
 	return exe;
 }
 
 static pid_t spawn_it(const struct child_how *how, const int theirs[3],
 		      char *const *env)
 {
-	const char *exe = how->exe ? how->exe : default_exe();
+	const char *exe = how->exe ? how->exe : harness_program("MOLECULE_MCP");
 	const char *argv[16] = { exe };
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t attr;

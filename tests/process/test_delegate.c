@@ -39,10 +39,8 @@ static int platform(struct rig *rig)
 	const char *args[] = { "--listen", "127.0.0.1:0", "--seed", seed,
 			       NULL };
 	struct line_wait w = { .part = LISTENING };
-	const char *exe = getenv("MOLECULE_PLATFORM");
+	const char *exe = harness_program("MOLECULE_PLATFORM");
 
-	if (!exe || !*exe)
-		fail_msg("set MOLECULE_PLATFORM to molecule-platform");
 	file_write(seed,
 		   rig_quoted(rig, "{'workspaces':[{'id':'" WS_ID
 				   "','name':'Alpha','token':'" TOKEN "'},"

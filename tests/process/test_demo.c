@@ -12,12 +12,10 @@
 
 static struct child *demo(struct rig *rig, enum stdio_kind in)
 {
-	const char *args[] = { "--demo", "--mcp", getenv("MOLECULE_MCP"),
-			       NULL };
-	const char *exe = getenv("MOLECULE_PLATFORM");
+	const char *args[] = { "--demo", "--mcp",
+			       harness_program("MOLECULE_MCP"), NULL };
+	const char *exe = harness_program("MOLECULE_PLATFORM");
 
-	if (!exe || !args[2])
-		fail_msg("set MOLECULE_MCP and MOLECULE_PLATFORM");
 	rig_env(rig, "WORKSPACE_ID", NULL);
 	rig_env(rig, "PLATFORM_URL", NULL);
 	rig_env(rig, "MOLECULE_WORKSPACE_TOKEN", NULL);

@@ -209,7 +209,7 @@ static void the_directory_is_looked_at(void **state)
 static void the_command_is_looked_for(void **state)
 {
 	struct rig *rig = *state;
-	const char *mcp = getenv("MOLECULE_MCP");
+	const char *mcp = harness_program("MOLECULE_MCP");
 	const char *bin = rig_text(rig, "%s/bin", rig->dir);
 	char *dir = realpath(mcp, NULL);
 

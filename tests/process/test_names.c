@@ -51,7 +51,8 @@ static void write_hosts(struct rig *rig, const char *hosts)
 
 static struct child *start_with(struct rig *rig, const char *hosts)
 {
-	const char *args[] = { rig->dir, getenv("MOLECULE_MCP"), NULL };
+	const char *args[] = { rig->dir, harness_program("MOLECULE_MCP"),
+			       NULL };
 
 	write_hosts(rig, hosts);
 	/* Nobody answers there. */
@@ -259,5 +260,8 @@ int main(int argc, char **argv)
 
 	if (argc > 2)
 		return space_become(mount_names, argv[1], argv + 2);
+	/* Or one that starts itself wrongly would do so without end. */
+	if (argc > 1)
+		return 2;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,15 +14,6 @@
 #define PEER_TOKEN "tok-peer-9876543210"
 #define LISTENING "listening on http://127.0.0.1:"
 
-static const char *platform_exe(void)
-{
-	const char *exe = getenv("MOLECULE_PLATFORM");
-
-	if (!exe || !*exe)
-		fail_msg("set MOLECULE_PLATFORM to molecule-platform");
-	return exe;
-}
-
 struct line_wait {
 	struct child *c;
 	const char *part;
@@ -42,10 +33,11 @@ static struct child *platform(struct rig *rig, int *port, const char *seed)
 	const char *listen = rig_text(rig, "127.0.0.1:%d", *port);
 	const char *args[] = { "--track-delegations",  "--listen", listen,
 			       seed ? "--seed" : NULL, seed,	   NULL };
-	struct child *c =
-		rig_spawn(rig, (struct child_how){ .exe = platform_exe(),
-						   .args = args,
-						   .text_stdout = true });
+	struct child *c = rig_spawn(
+		rig,
+		(struct child_how){ .exe = harness_program("MOLECULE_PLATFORM"),
+				    .args = args,
+				    .text_stdout = true });
 	struct line_wait w = { c, LISTENING };
 
 	if (!wait_until(stdout_has, &w, BOUND_MS))
@@ -378,10 +370,11 @@ static void the_rate_is_limited_when_asked(void **state)
 	static const char *const args[] = { "--listen", "127.0.0.1:0",
 					    "--rate-limit", "5", NULL };
 	struct rig *rig = *state;
-	struct child *p =
-		rig_spawn(rig, (struct child_how){ .exe = platform_exe(),
-						   .args = args,
-						   .text_stdout = true });
+	struct child *p = rig_spawn(
+		rig,
+		(struct child_how){ .exe = harness_program("MOLECULE_PLATFORM"),
+				    .args = args,
+				    .text_stdout = true });
 	struct line_wait w = { p, LISTENING };
 	const char *answer = "";
 	int port, status = 0;
@@ -421,7 +414,8 @@ static void wrong_usage_is_said(void **state)
 
 	for (size_t i = 0; i < sizeof uses / sizeof *uses; i++) {
 		struct child *p = rig_spawn(
-			rig, (struct child_how){ .exe = platform_exe(),
+			rig, (struct child_how){ .exe = harness_program(
+							 "MOLECULE_PLATFORM"),
 						 .args = uses[i].args,
 						 .text_stdout = true });
 
@@ -439,10 +433,11 @@ static void a_taken_port_is_said(void **state)
 		"--listen", rig_text(rig, "127.0.0.1:%d", fake_port(rig->fake)),
 		NULL
 	};
-	struct child *p =
-		rig_spawn(rig, (struct child_how){ .exe = platform_exe(),
-						   .args = args,
-						   .text_stdout = true });
+	struct child *p = rig_spawn(
+		rig,
+		(struct child_how){ .exe = harness_program("MOLECULE_PLATFORM"),
+				    .args = args,
+				    .text_stdout = true });
 
 	assert_int_equal(child_wait(p, BOUND_MS), 1);
 	assert_true(has_word(child_stderr(p), "in use"));

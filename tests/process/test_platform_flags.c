@@ -52,10 +52,10 @@ static struct world start(struct rig *rig, const char *const *flags)
 
 	for (size_t i = 0; i < FLAGS_MAX && flags[i]; i++)
 		args[4 + i] = flags[i];
-	w.p = rig_spawn(rig,
-			(struct child_how){ .exe = getenv("MOLECULE_PLATFORM"),
-					    .args = args,
-					    .text_stdout = true });
+	w.p = rig_spawn(rig, (struct child_how){ .exe = harness_program(
+							 "MOLECULE_PLATFORM"),
+						 .args = args,
+						 .text_stdout = true });
 	if (!wait_until(is_listening, &w, BOUND_MS))
 		child_fail(w.p, "molecule-platform is not listening");
 	w.port = atoi(strstr(child_stdout(w.p), LISTENING) + strlen(LISTENING));

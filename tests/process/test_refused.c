@@ -83,15 +83,6 @@ static struct child *start_without(struct rig *rig, const char *refused,
 						  .text_stdout = people });
 }
 
-static const char *program(const char *variable)
-{
-	const char *exe = getenv(variable);
-
-	if (!exe || !*exe)
-		fail_msg("set %s", variable);
-	return exe;
-}
-
 static const char *const io_uring_ways[] = { "io_uring-EPERM",
 					     "io_uring-ENOSYS",
 					     "io_uring-EOPNOTSUPP",
@@ -106,7 +97,8 @@ static void without_io_uring_it_serves(void **state)
 	rig_env(rig, "MOLECULE_IO_BACKEND", NULL);
 	for (size_t i = 0; i < WAYS; i++) {
 		struct child *c = start_without(rig, io_uring_ways[i],
-						program("MOLECULE_MCP"), false);
+						harness_program("MOLECULE_MCP"),
+						false);
 
 		mcp_hello(c);
 		fake_expect(rig->fake, "POST", REGISTER, (int)i);
@@ -122,9 +114,9 @@ static void without_io_uring_the_platform_serves(void **state)
 
 	rig_env(rig, "MOLECULE_IO_BACKEND", NULL);
 	for (size_t i = 0; i < WAYS; i++) {
-		struct child *c = start_without(rig, io_uring_ways[i],
-						program("MOLECULE_PLATFORM"),
-						true);
+		struct child *c = start_without(
+			rig, io_uring_ways[i],
+			harness_program("MOLECULE_PLATFORM"), true);
 
 		for (int ms = 0; ms < BOUND_MS; ms += 10) {
 			if (strstr(child_stdout(c), "http://127.0.0.1:"))
@@ -145,7 +137,8 @@ static void io_uring_alone_says_that_it_is_refused(void **state)
 	rig_env(rig, "MOLECULE_IO_BACKEND", "uring");
 	for (size_t i = 0; i < WAYS; i++) {
 		struct child *c = start_without(rig, io_uring_ways[i],
-						program("MOLECULE_MCP"), false);
+						harness_program("MOLECULE_MCP"),
+						false);
 
 		if (child_wait(c, BOUND_MS) != 1)
 			child_fail(c, "it should exit with 1");
@@ -169,7 +162,8 @@ static void without_descriptors_it_says_so(void **state)
 	struct child *c;
 
 	skip_sanitizer();
-	c = start_without(rig, "descriptors", program("MOLECULE_MCP"), false);
+	c = start_without(rig, "descriptors", harness_program("MOLECULE_MCP"),
+			  false);
 	assert_int_equal(child_wait(c, BOUND_MS), 1);
 	assert_int_equal(lines_with(child_stderr(c), ""), 1);
 }
@@ -181,7 +175,8 @@ static void without_memory_it_says_so(void **state)
 	int code;
 
 	skip_sanitizer();
-	c = start_without(rig, "memory", program("MOLECULE_MCP"), false);
+	c = start_without(rig, "memory", harness_program("MOLECULE_MCP"),
+			  false);
 	code = child_wait(c, 1500);
 	/* It may be little enough. */
 	if (code < 0) {
@@ -196,8 +191,8 @@ static void without_memory_it_says_so(void **state)
 static void without_disk_it_lives_on(void **state)
 {
 	struct rig *rig = *state;
-	struct child *c =
-		start_without(rig, "file-size", program("MOLECULE_MCP"), false);
+	struct child *c = start_without(rig, "file-size",
+					harness_program("MOLECULE_MCP"), false);
 
 	fake_message(rig->fake, 1, NULL, "hello");
 	mcp_hello(c);
@@ -223,5 +218,8 @@ int main(int argc, char **argv)
 
 	if (argc > 2)
 		return become(argv[1], argv + 2);
+	/* Or one that starts itself wrongly would do so without end. */
+	if (argc > 1)
+		return 2;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

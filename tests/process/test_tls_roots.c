@@ -47,7 +47,8 @@ static const char *put(struct tls_world *w, const char *pem, const char *path)
 static struct child *start_there(struct tls_world *w)
 {
 	struct rig *rig = w->rig;
-	const char *args[] = { rig->dir, getenv("MOLECULE_MCP"), NULL };
+	const char *args[] = { rig->dir, harness_program("MOLECULE_MCP"),
+			       NULL };
 	struct child *mcp;
 
 	mkdir(rig_text(rig, "%s/etc", rig->dir), 0700);
@@ -163,6 +164,9 @@ int main(int argc, char **argv)
 
 	if (argc > 2)
 		return space_become(mount_etc, argv[1], argv + 2);
+	/* Or one that starts itself wrongly would do so without end. */
+	if (argc > 1)
+		return 2;
 	if (!tls_world_possible())
 		return TLS_WORLD_SKIP;
 	return cmocka_run_group_tests(tests, pki_setup, pki_teardown);
