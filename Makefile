@@ -91,7 +91,10 @@ CHECKS := $(B)/tests/unit/test_context $(B)/tests/unit/test_stack
 UNDER := qemu-aarch64
 endif
 ifeq ($(VARIANT),valgrind)
-# What it has to be told about: stacks, switches, what the ring fills.
+# What it has to be told about: stacks, switches, what the ring fills. Their
+# tests need no more than the runtime.
+libtest_OBJS :=
+LIBS := $(B)/libruntime.a
 CHECKS := $(patsubst %,$(B)/tests/unit/test_%,chan io scope timer)
 UNDER := valgrind -q --error-exitcode=99 --leak-check=full
 endif
