@@ -147,6 +147,14 @@ static void certificate_text(const struct tls_error *e, char *buf, size_t cap)
 			       "it must be issued anew",
 			       e->host, e->name);
 		break;
+	case TLS_OTHER_SIGNATURE:
+		(void)snprintf(buf, cap,
+			       "in the certificate chain of %s \"%s\" has a "
+			       "key or a signature that this program does not "
+			       "know: it must be issued anew, with RSA (not "
+			       "PSS) or ECDSA and SHA-256, 384 or 512",
+			       e->host, e->name);
+		break;
 	case TLS_WEAK_KEY:
 		(void)snprintf(buf, cap,
 			       "in the certificate chain of %s an RSA key is "
@@ -218,7 +226,8 @@ static void protocol_text(const struct tls_error *e, char *buf, size_t cap)
 		(void)snprintf(buf, cap,
 			       "%s has no cipher suite in common with this "
 			       "program (TLS 1.2 with ECDHE and AES-GCM or "
-			       "ChaCha20-Poly1305)",
+			       "ChaCha20-Poly1305, and a certificate for an "
+			       "RSA or ECDSA key)",
 			       host);
 		break;
 	case TLS_ALERT:

@@ -30,6 +30,7 @@ enum tls_fault {
 	TLS_WRONG_HOST,	     /* `name` lists those it is for */
 	TLS_NO_NAMES,	     /* it is for nobody; its subject is `name` */
 	TLS_WEAK_SIGNATURE,  /* SHA-1 or MD5; `name` */
+	TLS_OTHER_SIGNATURE, /* RSA-PSS, Ed25519 or the like; `name` */
 	TLS_WEAK_KEY,
 	TLS_WRONG_PURPOSE, /* not for servers; `name` */
 	TLS_WRONG_USE,	   /* the server's key may not sign */

@@ -322,15 +322,21 @@ static void explain_trust(struct tls_verify *v, const struct path *path,
 		explain_dirs(v);
 }
 
-/* A signature or key that is not supported: mostly an old one. */
+/* A signature or key that is not supported: an old one, or one that BearSSL
+ * has not. */
 static void explain_unsupported(struct tls_verify *v, const struct path *path)
 {
 	struct tls_error *e = v->error;
+	br_x509_pkey key;
 	for (size_t i = 0; i < path->count; i++) {
 		const struct cert *cert = &path->certs[i];
-		if (cert->hash != CERT_HASH_SHA1 && cert->hash != CERT_HASH_MD5)
+		if (cert->hash == CERT_HASH_SHA1 || cert->hash == CERT_HASH_MD5)
+			e->fault = TLS_WEAK_SIGNATURE;
+		else if (cert->hash == CERT_HASH_UNKNOWN ||
+			 !cert_key(cert, &key))
+			e->fault = TLS_OTHER_SIGNATURE;
+		else
 			continue;
-		e->fault = TLS_WEAK_SIGNATURE;
 		cert_name_text(cert->subject, e->name, sizeof(e->name));
 		return;
 	}

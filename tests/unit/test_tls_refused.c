@@ -73,6 +73,8 @@ static int bad_certificates(struct rt *rt, void *arg)
 		"does not send the certificate of \"Test Intermediate\"");
 	refused(rt, &(struct chain_wish){ .sha1 = true }, "test.example",
 		TLS_WEAK_SIGNATURE, "SHA-1");
+	refused(rt, &(struct chain_wish){ .sha224 = true }, "test.example",
+		TLS_OTHER_SIGNATURE, "\"Test Leaf\" has a key or a signature");
 	refused(rt, &(struct chain_wish){ .client_only = true }, "test.example",
 		TLS_WRONG_PURPOSE, "not meant for servers");
 	refused(rt, &(struct chain_wish){ .leaf_issues = true }, "test.example",

@@ -29,6 +29,7 @@ struct chain_wish {
 	bool with_root;		  /* the root is sent too */
 	bool shuffled;		  /* the intermediate comes last */
 	bool sha1;		  /* in the leaf */
+	bool sha224;		  /* likewise: nobody knows it here */
 	bool client_only;
 	bool leaf_issues;  /* issued by one that may not */
 	bool spoilt;	   /* a byte of the leaf's signature is wrong */
@@ -82,6 +83,17 @@ static inline size_t made(ssize_t len)
 	return len > 0 ? (size_t)len : 0;
 }
 
+/* Says of ECDSA with SHA-256 that it is with SHA-224. */
+static inline void say_sha224(uint8_t *der, size_t len)
+{
+	static const uint8_t oid[] = { 0x2a, 0x86, 0x48, 0xce,
+				       0x3d, 0x04, 0x03, 0x02 };
+	uint8_t *at;
+
+	while ((at = memmem(der, len, oid, sizeof(oid))))
+		at[sizeof(oid) - 1] = 1;
+}
+
 static inline struct chain *chain_new(struct rt *rt, const struct chain_wish *w)
 {
 	static const char *const usual[] = { "test.example", "*.wild.example",
@@ -128,6 +140,8 @@ static inline struct chain *chain_new(struct rt *rt, const struct chain_wish *w)
 	c->middle_len =
 		made(selfsign_make(rt, &middle, c->middle, SELFSIGN_MAX));
 	c->leaf_len = made(selfsign_make(rt, &leaf, c->leaf, SELFSIGN_MAX));
+	if (w->sha224)
+		say_sha224(c->leaf, c->leaf_len);
 	if (w->spoilt)
 		c->leaf[c->leaf_len - 3] ^= 1;
 	pem_add(c, c->leaf, c->leaf_len);
