@@ -195,13 +195,19 @@ struct resolver *resolver_new_servers(struct rt *rt, const char *servers,
 	resolver->rt = rt;
 	resolver->servers.list = servers;
 	resolver->servers.try_ms = try_ms;
+	resolver->servers.slow_ms = UINT32_MAX;
 	cond_init(rt, &resolver->turn);
 	return resolver;
 }
 
 struct resolver *resolver_new(struct rt *rt)
 {
-	return resolver_new_servers(rt, NULL, RESOLVE_TRY_MS);
+	struct resolver *resolver =
+		resolver_new_servers(rt, NULL, RESOLVE_TRY_MS);
+
+	if (resolver)
+		resolver->servers.slow_ms = RESOLVE_SLOW_MS;
+	return resolver;
 }
 
 void resolver_free(struct resolver *resolver)

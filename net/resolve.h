@@ -25,6 +25,8 @@ struct resolver;
 
 /* The first wait for a name server; it doubles with each further try. */
 #define RESOLVE_TRY_MS 2000
+/* How long the answer for IPv6 may take before IPv4 does without it. */
+#define RESOLVE_SLOW_MS 300
 /* Queries under way at once; more of them wait their turn. A query takes
  * some 80 KiB while it lasts. */
 #define RESOLVE_PARALLEL_MAX 8
@@ -35,7 +37,7 @@ struct resolver *resolver_new(struct rt *rt);
 
 /* As resolver_new, but asks `servers` ("address:port", commas between;
  * borrowed for the resolver's life) instead of those of resolv.conf, and waits
- * `try_ms` for them at first. For tests. */
+ * `try_ms` for them at first, for IPv6 as long as for IPv4. For tests. */
 struct resolver *resolver_new_servers(struct rt *rt, const char *servers,
 				      uint32_t try_ms);
 

@@ -12,7 +12,7 @@
  * stops the watch and closes the descriptor afterwards (lookup_sweep). Until
  * then the number cannot be given out again.
  *
- * The channel is destroyed before resolve_query returns, by whatever way, and
+ * Channels are destroyed before resolve_query returns, by whatever way, and
  * c-ares calls back for everything that is still under way when it is. So the
  * struct lookup can live on the caller's stack.
  *
@@ -54,7 +54,8 @@ struct lookup {
 	struct rt *rt;
 	ares_channel channel;
 	struct slot slots[LOOKUP_SOCKETS_MAX];
-	struct event ready; /* a slot is */
+	struct event *ready; /* a slot is */
+	bool open;	     /* the channel is there */
 	bool done;
 	int status;		   /* when done: an ARES_ code */
 	struct ares_addrinfo *res; /* when done well, ours to free */
@@ -174,7 +175,7 @@ static void slot_fired(struct io_watch *watch, int events)
 
 	/* A socket in error is handed to c-ares too, which will notice. */
 	slot->ready = events < 0 ? POLLERR : (short)events;
-	event_set(&slot->lookup->ready);
+	event_set(slot->lookup->ready);
 }
 
 /* Makes every open socket watched for what c-ares wants of it. */
@@ -213,7 +214,6 @@ static void lookup_sweep(struct lookup *lookup)
 /* Lets c-ares handle what is ready and what has timed out. */
 static void lookup_process(struct lookup *lookup)
 {
-	event_clear(&lookup->ready);
 	for (size_t i = 0; i < LOOKUP_SOCKETS_MAX; i++) {
 		struct slot *slot = &lookup->slots[i];
 		short ready = slot->ready;
@@ -261,6 +261,14 @@ static int lookup_error(int status)
 	}
 }
 
+static void lookup_init(struct lookup *lookup, struct rt *rt,
+			struct event *ready)
+{
+	*lookup = (struct lookup){ .rt = rt, .ready = ready };
+	for (size_t i = 0; i < LOOKUP_SOCKETS_MAX; i++)
+		lookup->slots[i].fd = -1;
+}
+
 static int lookup_open(struct lookup *lookup,
 		       const struct resolve_servers *servers)
 {
@@ -283,24 +291,96 @@ static int lookup_open(struct lookup *lookup,
 						    servers->list);
 	if (status != ARES_SUCCESS)
 		ares_destroy(lookup->channel);
+	lookup->open = status == ARES_SUCCESS;
 	return lookup_error(status);
 }
 
-/* Waits for the answer, which comes in the end since c-ares gives up by
- * itself: 0, or why there is none. */
-static int lookup_wait(struct lookup *lookup)
+/* Begins to look for addresses of that family, or of both (AF_UNSPEC). */
+static int lookup_start(struct lookup *lookup,
+			const struct resolve_servers *servers, const char *host,
+			int family)
 {
-	while (!lookup->done) {
-		int err;
+	const struct ares_addrinfo_hints hints = {
+		.ai_flags = ARES_AI_NOSORT,
+		.ai_family = family,
+		.ai_socktype = SOCK_STREAM,
+	};
+	int err = lookup_open(lookup, servers);
 
-		lookup_watch(lookup);
-		err = event_wait(&lookup->ready, lookup_retry(lookup));
-		if (err && task_cancelled(lookup->rt))
-			return err;
-		lookup_process(lookup);
-		lookup_sweep(lookup);
+	if (err == 0)
+		ares_getaddrinfo(lookup->channel, host, NULL, &hints, answered,
+				 lookup);
+	return err;
+}
+
+static void lookup_close(struct lookup *lookup)
+{
+	if (lookup->open)
+		ares_destroy(lookup->channel);
+	lookup->open = false;
+	lookup_sweep(lookup);
+}
+
+static bool lookup_found(const struct lookup *lookup)
+{
+	return lookup->done && lookup->status == ARES_SUCCESS;
+}
+
+/* One name: its addresses of both families and, if that takes long, of IPv4
+ * alone. */
+struct query {
+	struct rt *rt;
+	const struct resolve_servers *servers;
+	const char *host;
+	struct event ready; /* a slot of either is */
+	struct deadline slow;
+	struct lookup both, four;
+};
+
+/* Waits for what comes next of either: 0, or the cancellation's reason. */
+static int query_step(struct query *query)
+{
+	struct lookup *both = &query->both, *four = &query->four;
+	struct deadline until = lookup_retry(both);
+	bool started = four->open || four->done;
+
+	lookup_watch(both);
+	if (four->open) {
+		lookup_watch(four);
+		until = deadline_earlier(query->rt, until, lookup_retry(four));
+	} else if (!started) {
+		until = deadline_earlier(query->rt, until, query->slow);
 	}
-	return lookup_error(lookup->status);
+	int err = event_wait(&query->ready, until);
+	if (err && task_cancelled(query->rt))
+		return err;
+	event_clear(&query->ready);
+	lookup_process(both);
+	lookup_sweep(both);
+	if (four->open) {
+		lookup_process(four);
+		lookup_sweep(four);
+	} else if (!started && deadline_left_ns(query->rt, query->slow) == 0) {
+		four->done = lookup_start(four, query->servers, query->host,
+					  AF_INET) != 0;
+	}
+	return 0;
+}
+
+/* Waits for the answer, which comes in the end since c-ares gives up by
+ * itself: 0, or why there is none. *found is who has it. */
+static int query_wait(struct query *query, struct lookup **found)
+{
+	while (!query->both.done && !lookup_found(&query->four)) {
+		int err = query_step(query);
+
+		if (err)
+			return err;
+	}
+	*found = lookup_found(&query->four) && !lookup_found(&query->both)
+			 ? &query->four
+			 : &query->both;
+	return lookup_error((*found)->status);
 }
 
 static const struct ares_addrinfo_node *
@@ -356,28 +436,25 @@ static uint32_t time_to_live(const struct ares_addrinfo *res)
 int resolve_query(struct rt *rt, const struct resolve_servers *servers,
 		  const char *host, struct resolve_answer *answer)
 {
-	static const struct ares_addrinfo_hints hints = {
-		.ai_flags = ARES_AI_NOSORT,
-		.ai_family = AF_UNSPEC,
-		.ai_socktype = SOCK_STREAM,
-	};
-	struct lookup lookup = { .rt = rt };
+	struct query query = { .rt = rt, .servers = servers, .host = host };
+	struct lookup *found = &query.both;
 	int result;
 
-	for (size_t i = 0; i < LOOKUP_SOCKETS_MAX; i++)
-		lookup.slots[i].fd = -1;
-	event_init(rt, &lookup.ready);
-	result = lookup_open(&lookup, servers);
+	event_init(rt, &query.ready);
+	lookup_init(&query.both, rt, &query.ready);
+	lookup_init(&query.four, rt, &query.ready);
+	query.slow = deadline_in_ms(rt, servers->slow_ms);
+	result = lookup_start(&query.both, servers, host, AF_UNSPEC);
 	if (result < 0)
 		return result;
-	ares_getaddrinfo(lookup.channel, host, NULL, &hints, answered, &lookup);
-	result = lookup_wait(&lookup);
-	ares_destroy(lookup.channel);
-	lookup_sweep(&lookup);
+	result = query_wait(&query, &found);
+	lookup_close(&query.both);
+	lookup_close(&query.four);
 	if (result == 0)
-		result = addresses(lookup.res, answer);
+		result = addresses(found->res, answer);
 	if (result == 0)
-		answer->ttl_s = time_to_live(lookup.res);
-	ares_freeaddrinfo(lookup.res);
+		answer->ttl_s = time_to_live(found->res);
+	ares_freeaddrinfo(query.both.res);
+	ares_freeaddrinfo(query.four.res);
 	return result;
 }

@@ -46,6 +46,11 @@ struct resolve_servers {
 	const char *list;
 	/* The first wait for one, in milliseconds. */
 	uint32_t try_ms;
+	/* After so many milliseconds IPv4 alone is asked for as well, and what
+	 * comes first is the answer. c-ares waits until it has the addresses
+	 * of both families, and some servers and home routers never answer
+	 * when asked for IPv6 ones. */
+	uint32_t slow_ms;
 };
 
 /* Looks `host` up: 0 with *answer set (count >= 1), or -ENOENT (no such name,

@@ -112,6 +112,7 @@ static inline bool answer(struct server *server, struct message *msg, bool tcp)
 	msg->len = end + 5;
 	msg->data[2] |= 0x80;
 	if (server->mute || starts(msg, "silent") ||
+	    (starts(msg, "half") && type == TYPE_AAAA) ||
 	    (starts(msg, "lossy") && server->queries <= 2))
 		return false;
 	if (starts(msg, "nx"))

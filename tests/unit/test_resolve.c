@@ -97,6 +97,39 @@ static int no_answer(struct rt *rt, void *arg)
 	return 0;
 }
 
+/* A server that never answers for IPv6. */
+static int half_answer(struct rt *rt, void *arg)
+{
+	struct server server;
+	struct resolve_answer found;
+	struct resolve_servers servers = { .try_ms = TRY_LATE_MS,
+					   .slow_ms = 20 };
+
+	(void)arg;
+	if (!server_open(rt, &server))
+		return 0;
+	servers.list = server.address;
+	CHECK_EQ(resolve_query(rt, &servers, "half.test", &found), 0);
+	CHECK_EQ(found.count, 1);
+	CHECK_EQ(found.addrs[0].any.sa_family, AF_INET);
+	CHECK_EQ(found.ttl_s, server.ttl_s);
+	CHECK_EQ(server.queries, 3);
+	/* Whoever answers for both is not asked again. */
+	server.queries = 0;
+	servers.slow_ms = TRY_LATE_MS;
+	CHECK_EQ(resolve_query(rt, &servers, "both.test", &found), 0);
+	CHECK_EQ(found.count, 2);
+	CHECK_EQ(server.queries, 2);
+	/* What is asked in addition is not waited for. */
+	servers.slow_ms = 0;
+	CHECK_EQ(resolve_query(rt, &servers, "nx.test", &found), -ENOENT);
+	servers.try_ms = TRY_SOON_MS;
+	CHECK_EQ(resolve_query(rt, &servers, "silent.test", &found),
+		 -ETIMEDOUT);
+	server_close(&server);
+	return 0;
+}
+
 static int by_tcp(struct rt *rt, void *arg)
 {
 	struct server server;
@@ -232,6 +265,7 @@ static int dialled(struct rt *rt, void *arg)
 TEST(addresses)
 TEST(refusals)
 TEST(no_answer)
+TEST(half_answer)
 TEST(by_tcp)
 TEST(crowd)
 TEST(line)
@@ -243,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_no_answer),
+		cmocka_unit_test(test_half_answer),
 		cmocka_unit_test(test_by_tcp),
 		cmocka_unit_test(test_crowd),
 		cmocka_unit_test(test_line),
