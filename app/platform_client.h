@@ -59,6 +59,7 @@ struct rt;
 #define PLATFORM_PAGE 100      /* rows the server gives unless asked for more */
 #define PLATFORM_PAGE_MAX 500  /* rows it gives at most */
 #define PLATFORM_TEXT_MAX 1024 /* enough for platform_reply_text */
+#define PLATFORM_MEANING_MAX 128 /* and for platform_reply_meaning */
 
 /* Of requests so far. */
 struct platform_counters {
@@ -141,6 +142,11 @@ const char *platform_reply_error(const struct platform_reply *reply);
  * otherwise. Returns buf. */
 const char *platform_reply_words(const struct platform_reply *reply, char *buf,
 				 size_t cap);
+
+/* " (" what the status of a refusal means ")"; "" when there is nothing in
+ * particular to say of it. Returns buf. */
+const char *platform_reply_meaning(const struct platform_reply *reply,
+				   char *buf, size_t cap);
 
 /* What to say behind an error of a request that must not be done twice: that
  * it may have got through, or "". Static text. */

@@ -80,6 +80,18 @@ const char *platform_reply_words(const struct platform_reply *reply, char *buf,
 	return buf;
 }
 
+const char *platform_reply_meaning(const struct platform_reply *reply,
+				   char *buf, size_t cap)
+{
+	const char *meaning = reply->err == 0 ? status_meaning(reply->status)
+					      : NULL;
+
+	*buf = '\0';
+	if (meaning)
+		snprintf(buf, cap, " (%s)", meaning);
+	return buf;
+}
+
 const char *platform_reply_doubt(const struct platform_reply *reply)
 {
 	return reply->phase == HTTP_PHASE_RECEIVE

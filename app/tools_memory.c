@@ -46,10 +46,16 @@ static json_t *saved(const json_t *answer, const char *scope)
 static const char *refusal(const struct platform_reply *reply,
 			   char buf[PLATFORM_TEXT_MAX])
 {
+	size_t len;
+
 	if (!reply->err && platform_reply_error(reply))
 		return platform_reply_words(reply, buf, PLATFORM_TEXT_MAX);
 	memcpy(buf, ": ", 2);
 	platform_reply_text(reply, buf + 2, PLATFORM_TEXT_MAX - 2);
+	len = strlen(buf);
+	if (!platform_unauthorised(reply)) /* the text has the token's source */
+		platform_reply_meaning(reply, buf + len,
+				       PLATFORM_TEXT_MAX - len);
 	return buf;
 }
 

@@ -195,7 +195,7 @@ static json_t *upload(struct tool_call *call, struct files *files)
 {
 	const struct tools *tools = call->tools;
 	struct platform_reply reply;
-	char text[PLATFORM_TEXT_MAX];
+	char text[PLATFORM_TEXT_MAX], meaning[PLATFORM_MEANING_MAX];
 	json_t *list = NULL;
 
 	guess_types(tools->rt, files);
@@ -207,9 +207,11 @@ static json_t *upload(struct tool_call *call, struct files *files)
 			platform_reply_text(&reply, text, sizeof(text)));
 	else if (!platform_ok(&reply))
 		tools_call_fail(
-			call, "Error: chat/uploads returned %d: %s",
+			call, "Error: chat/uploads returned %d: %s%s",
 			reply.status,
-			platform_reply_excerpt(&reply, text, sizeof(text)));
+			platform_reply_excerpt(&reply, text, sizeof(text)),
+			platform_reply_meaning(&reply, meaning,
+					       sizeof(meaning)));
 	else
 		list = json_incref(uploaded(call, reply.json, files->count));
 	platform_reply_free(&reply);

@@ -81,7 +81,7 @@ static bool is_list(const struct platform_reply *reply)
 static const char *diagnosis(const struct platform_reply *reply,
 			     char buf[DIAGNOSIS_MAX])
 {
-	char text[PLATFORM_TEXT_MAX];
+	char text[PLATFORM_TEXT_MAX], meaning[PLATFORM_MEANING_MAX] = "";
 	const char *what;
 
 	if (platform_ok(reply))
@@ -97,8 +97,10 @@ static const char *diagnosis(const struct platform_reply *reply,
 		what = "the platform failed";
 	else
 		what = "the platform refused";
-	snprintf(buf, DIAGNOSIS_MAX, "%s: %s", what,
-		 platform_reply_text(reply, text, sizeof(text)));
+	if (!platform_unauthorised(reply)) /* the text has the token's source */
+		platform_reply_meaning(reply, meaning, sizeof(meaning));
+	snprintf(buf, DIAGNOSIS_MAX, "%s: %s%s", what,
+		 platform_reply_text(reply, text, sizeof(text)), meaning);
 	return buf;
 }
 

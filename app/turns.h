@@ -9,7 +9,7 @@
  *	- The first message of a peer that comes after a task was sent to it is
  *	  the answer to that task, the next one that to the next task.
  *	- A task for a peer one of whose messages stands unanswered is the
- * answer to that message, and nobody waits for an answer to an answer.
+ *	  answer to that message, and nobody waits for an answer to an answer.
  *
  *	struct turn turn;
  *	if (turns_begin(turns, &turn, member, peer_id) == TURN_REPLY)

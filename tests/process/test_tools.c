@@ -424,6 +424,75 @@ static void a_platform_that_is_away_is_said(void **state)
 	mcp_ok(mcp, 30);
 }
 
+/* What a refusal means is said by every tool, not only its number. */
+static void refusals_are_explained(void **state)
+{
+	static const struct {
+		const char *tool, *args, *method, *path;
+	} calls[] = {
+		{ "delegate_task", "{'workspace_id':'" PEER_ID "','task':'t'}",
+		  "POST", "/workspaces/*/a2a" },
+		{ "delegate_task", "{'workspace_id':'" PEER_ID "','task':'t'}",
+		  "GET", "/registry/discover/*" },
+		{ "delegate_task_async",
+		  "{'workspace_id':'" PEER_ID "','task':'t'}", "POST",
+		  "/workspaces/*/delegate" },
+		{ "check_task_status", "{'workspace_id':'x','task_id':'x'}",
+		  "GET", "/workspaces/*/delegations" },
+		{ "list_peers", NULL, "GET", "/registry/*/peers" },
+		{ "get_workspace_info", NULL, "GET", "/workspaces/*" },
+		{ "update_agent_card", "{'card':{}}", "POST",
+		  "/registry/update-card" },
+		{ "broadcast_message", "{'message':'m'}", "POST",
+		  "/workspaces/*/broadcast" },
+		{ "send_message_to_user", "{'message':'m'}", "POST",
+		  "/workspaces/*/notify" },
+		{ "send_message_to_user",
+		  "{'message':'m','attachments':['/etc/hostname']}", "POST",
+		  "/workspaces/*/chat/uploads" },
+		{ "chat_history", "{'peer_id':'" PEER_ID "'}", "GET",
+		  "/workspaces/*/activity" },
+		{ "commit_memory", "{'content':'c'}", "POST",
+		  "/workspaces/*/memories" },
+		{ "recall_memory", NULL, "GET", "/workspaces/*/memories" },
+	};
+	static const struct {
+		int status;
+		const char *meaning;
+	} refusals[] = {
+		{ 402, "budget" },
+		{ 403, "allow" },
+		{ 409, "state" },
+		{ 410, "removed" },
+	};
+	struct rig *rig = *state;
+	struct child *mcp;
+	json_int_t id = 2;
+
+	rig_env(rig, "MOLECULE_MCP_DISABLE_INBOX", "1");
+	mcp = rig_start(rig);
+	mcp_hello(mcp);
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+		for (size_t k = 0; k < sizeof refusals / sizeof *refusals;
+		     k++, id++) {
+			const char *text;
+
+			fake_always(rig->fake, calls[i].method, calls[i].path,
+				    (struct answer){
+					    .status = refusals[k].status });
+			mcp_call(mcp, id, calls[i].tool, calls[i].args);
+			text = mcp_failed(mcp, id);
+			/* A token may be the reason, too; its source is said.
+			 */
+			if (!strstr(text, refusals[k].meaning) &&
+			    !(refusals[k].status == 403 &&
+			      strstr(text, "token")))
+				fail_msg("%s, %d: %s", calls[i].tool,
+					 refusals[k].status, text);
+			fake_forget(rig->fake, calls[i].method, calls[i].path);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -438,6 +507,7 @@ int main(void)
 		TEST(get_workspace_info_is_the_platforms_object),
 		TEST(commit_memory_sends_what_is_no_secret),
 		TEST(recall_memory_has_a_line_for_each),
+		TEST(refusals_are_explained),
 		TEST(a_platform_that_is_away_is_said),
 	};
 
