@@ -349,26 +349,55 @@ static void on_batch(struct mcp_session *session,
 	mcp_batch_release(batch, DEADLINE_NEVER);
 }
 
-/* Answers a ping of the plainest form, which is nearly all of them. */
-static bool quick_ping(struct mcp_session *session, const char *text,
-		       size_t len)
+static bool is(struct jsonrpc_piece method, const char *name)
+{
+	return method.len == strlen(name) &&
+	       memcmp(method.data, name, method.len) == 0;
+}
+
+static void quick_ping(struct mcp_session *session, struct jsonrpc_piece id)
 {
 	static const char head[] = "{\"jsonrpc\":\"2.0\",\"id\":";
 	static const char tail[] = ",\"result\":{}}\n";
 	char line[sizeof(head) + JSONRPC_QUICK_MAX + sizeof(tail)];
-	struct jsonrpc_quick quick;
 	char *at = line;
 
-	if (!jsonrpc_quick(&quick, text, len) ||
-	    quick.method.len != strlen(MCP_PING) ||
-	    memcmp(quick.method.data, MCP_PING, quick.method.len) != 0)
-		return false;
 	at = mempcpy(at, head, sizeof(head) - 1);
-	at = mempcpy(at, quick.id.data, quick.id.len);
+	at = mempcpy(at, id.data, id.len);
 	at = mempcpy(at, tail, sizeof(tail) - 1);
 	if (mcp_writer_put_copy(session->writer, line, (size_t)(at - line),
 				DEADLINE_NEVER) == -ENOMEM)
 		out_of_memory(session, "an answer");
+}
+
+static void quick_list(struct mcp_session *session, struct jsonrpc_piece id)
+{
+	char text[JSONRPC_QUICK_MAX + 1];
+	const struct mcp_answer to = { .log = session->options->log,
+				       .writer = session->writer,
+				       .id = text };
+	struct jsonrpc_line line;
+	int err;
+
+	*(char *)mempcpy(text, id.data, id.len) = '\0';
+	err = mcp_tools_answer(&line, text, NULL, false);
+	mcp_answer_line(&to, err, line);
+}
+
+/* Answers requests of the plainest form, which nearly all of these two are. */
+static bool answer_quickly(struct mcp_session *session, const char *text,
+			   size_t len)
+{
+	struct jsonrpc_quick quick;
+
+	if (!jsonrpc_quick(&quick, text, len))
+		return false;
+	if (is(quick.method, MCP_PING))
+		quick_ping(session, quick.id);
+	else if (is(quick.method, MCP_TOOLS_LIST))
+		quick_list(session, quick.id);
+	else
+		return false;
 	return true;
 }
 
@@ -376,7 +405,7 @@ void mcp_session_line(struct mcp_session *session, const char *text, size_t len)
 {
 	struct jsonrpc_message message;
 
-	if (quick_ping(session, text, len))
+	if (answer_quickly(session, text, len))
 		return;
 	if (jsonrpc_parse(&message, text, len) != 0) {
 		out_of_memory(session, "a line on stdin");

@@ -210,6 +210,24 @@ static void the_tools_are_listed(void **state)
 }
 
 /* An error of the protocol or of the tool; but the name is said. */
+/* A request in its plainest form, which is answered by a shorter way. */
+static void the_plainest_list_is_the_same(void **state)
+{
+	struct rig *rig = *state;
+	struct child *mcp = rig_start(rig);
+	json_t *list, *other;
+
+	mcp_hello(mcp);
+	child_send(mcp, "{'jsonrpc':'2.0','id':2,'method':'tools/list',"
+			"'params':{}}");
+	list = child_result(mcp, 2);
+	child_send(mcp, "{'jsonrpc':'2.0','id':3,'method':'tools/list'}");
+	assert_true(json_equal(list, child_result(mcp, 3)));
+	child_send(mcp, " {'id' : '\x7e', 'method' : 'tools/list' } \r");
+	other = child_response_text(mcp, "\"\x7e\"");
+	assert_true(json_equal(list, json_object_get(other, "result")));
+}
+
 static void an_unknown_tool_is_named(void **state)
 {
 	struct rig *rig = *state;
@@ -368,6 +386,7 @@ int main(void)
 		TEST(ids_come_back_exactly),
 		TEST(unknown_methods_are_named_so),
 		TEST(the_tools_are_listed),
+		TEST(the_plainest_list_is_the_same),
 		TEST(an_unknown_tool_is_named),
 		TEST(extra_arguments_are_no_error),
 		TEST(cancelling_is_exact),
