@@ -22,7 +22,7 @@ struct entry {
 	size_t size;		     /* of the whole block */
 	bool held;		     /* held back */
 	bool announced;
-	bool shown; /* somebody was given it */
+	int64_t shown; /* BOOTTIME, when somebody was given it; 0: never */
 };
 
 struct inbox {
@@ -39,6 +39,7 @@ struct inbox {
 	void *claim_arg;
 	struct inbox_source *waiting; /* for room */
 	uint64_t popped, given_up;
+	int64_t grace_ns;
 	struct log_limit told; /* of what was given up */
 };
 
@@ -60,8 +61,14 @@ struct inbox *inbox_new(struct rt *rt, struct log *log)
 		return NULL;
 	inbox->rt = rt;
 	inbox->log = log;
+	inbox_set_grace(inbox, INBOX_GRACE_MS);
 	cond_init(rt, &inbox->arrived);
 	return inbox;
+}
+
+void inbox_set_grace(struct inbox *inbox, uint32_t ms)
+{
+	inbox->grace_ns = ms * CLOCK_NS_PER_MS;
 }
 
 void inbox_free(struct inbox *inbox)
@@ -133,34 +140,53 @@ static void take_out(struct inbox *inbox, struct entry *entry)
 		inbox->fresh = entry->next;
 	inbox->count--;
 	inbox->bytes -= entry->size;
-	if (entry->source) {
+	if (entry->source)
 		entry->source->count--;
-		entry->source->unseen -= !entry->shown;
-	}
 	free(entry);
 }
 
-/* The oldest message that may be given up for one of `source`: one of its own,
- * or any when all of them together are too much. */
-static struct entry *expendable(const struct inbox *inbox,
-				const struct inbox_source *source)
+/* Messages that may be given up for one of `source`: its own, or any when all
+ * of them together are too much. *oldest is NULL when there are none. */
+static uint32_t expendable(const struct inbox *inbox,
+			   const struct inbox_source *source,
+			   struct entry **oldest)
 {
 	bool any = inbox->bytes >= INBOX_BYTES_MAX;
+	int64_t past =
+		clock_now(inbox->rt, CLOCK_ID_BOOTTIME) - inbox->grace_ns;
+	uint32_t count = 0;
 
-	for (struct entry *e = inbox->first; e; e = e->next)
-		if (e->shown && !e->held && (any || e->source == source))
-			return e;
-	return NULL;
+	*oldest = NULL;
+	for (struct entry *e = inbox->first; e; e = e->next) {
+		if (e->shown == 0 || e->shown > past || e->held ||
+		    (!any && e->source != source))
+			continue;
+		if (!*oldest)
+			*oldest = e;
+		count++;
+	}
+	return count;
+}
+
+static uint32_t room_of(const struct inbox *inbox,
+			const struct inbox_source *source)
+{
+	bool few = source->count < INBOX_CAPACITY;
+	struct entry *oldest;
+	uint32_t count;
+
+	if (few && inbox->bytes < INBOX_BYTES_MAX)
+		return INBOX_CAPACITY - source->count;
+	count = expendable(inbox, source, &oldest);
+	if (few && count > 0)
+		return INBOX_CAPACITY - source->count;
+	return count < INBOX_CAPACITY ? count : INBOX_CAPACITY;
 }
 
 uint32_t inbox_room(struct inbox *inbox, struct inbox_source *source)
 {
-	uint32_t room = 0;
+	uint32_t room = room_of(inbox, source);
 
-	if (inbox->bytes < INBOX_BYTES_MAX || expendable(inbox, source))
-		room = source->unseen < INBOX_CAPACITY
-			       ? INBOX_CAPACITY - source->unseen
-			       : 0;
 	if (room == 0 && !source->waits) {
 		source->waits = true;
 		source->next_waiting = inbox->waiting;
@@ -191,9 +217,9 @@ static bool make_room(struct inbox *inbox, struct inbox_source *source)
 {
 	while (inbox->bytes >= INBOX_BYTES_MAX ||
 	       (source && source->count >= INBOX_CAPACITY)) {
-		struct entry *entry = expendable(inbox, source);
+		struct entry *entry;
 
-		if (!entry)
+		if (expendable(inbox, source, &entry) == 0)
 			return !source || source->count < INBOX_CAPACITY;
 		if (entry->source && entry->source->journal)
 			journal_pop(entry->source->journal,
@@ -242,10 +268,8 @@ int inbox_put(struct inbox *inbox, struct inbox_source *source,
 	if (!entry)
 		return -ENOMEM;
 	entry->source = source;
-	if (source) {
+	if (source)
 		source->count++;
-		source->unseen++;
-	}
 	append(inbox, entry);
 	if (inbox->claim)
 		entry->held = inbox->claim(inbox->claim_arg, &entry->message);
@@ -259,11 +283,9 @@ void inbox_show(struct inbox *inbox, const struct activity_message *message)
 	/* The message is the first member of its entry. */
 	struct entry *entry = (struct entry *)(uintptr_t)message;
 
-	if (entry->shown)
+	if (entry->shown != 0)
 		return;
-	entry->shown = true;
-	if (entry->source)
-		entry->source->unseen--;
+	entry->shown = clock_now(inbox->rt, CLOCK_ID_BOOTTIME);
 	tell_room(inbox);
 }
 

@@ -16,9 +16,11 @@
  * A source may have INBOX_CAPACITY messages here, and all of them together
  * INBOX_BYTES_MAX. Beyond that inbox_room says that there is none, so that the
  * receiver pauses and nothing is lost; what it has fetched by then is let in.
- * Room is made only by messages that somebody has been given by
- * wait_for_message or inbox_peek (inbox_show) and has not popped: the oldest of
- * them is given up, with a warning that counts.
+ * Room is made by what is popped; and by messages that somebody was given by
+ * wait_for_message or inbox_peek (inbox_show) INBOX_GRACE_MS ago and has not
+ * popped since: the oldest of them is given up, with a warning that counts. So
+ * who pops what he was given loses none of it, and who never pops does not stop
+ * what comes for ever.
  *
  * A message can be held back for somebody who waits for just that one
  * (turns.h): it is in here like any other, but is neither given by inbox_wait,
@@ -41,6 +43,7 @@ struct rt;
 
 #define INBOX_CAPACITY 200u
 #define INBOX_BYTES_MAX (16u * 1024 * 1024)
+#define INBOX_GRACE_MS 60000
 
 /* Where messages come from. Filled in by its owner and borrowed for the inbox's
  * life; what is below is the inbox's. */
@@ -51,8 +54,7 @@ struct inbox_source {
 	void (*room)(void *arg);
 	void *arg;
 
-	uint32_t count;	 /* of its messages */
-	uint32_t unseen; /* of them those that nobody was given */
+	uint32_t count; /* of its messages */
 	bool waits;
 	struct inbox_source *next_waiting;
 };
@@ -62,8 +64,12 @@ struct inbox *inbox_new(struct rt *rt, struct log *log);
 /* Frees it and what is in it. Nobody may be parked in it. */
 void inbox_free(struct inbox *inbox);
 
+/* Another grace than INBOX_GRACE_MS, for tests. Does not park. */
+void inbox_set_grace(struct inbox *inbox, uint32_t ms);
+
 /* How many messages of this source can be put now. When it is 0, source->room
- * is called once when that changes. Does not park. */
+ * is called once when that may have changed, unless it is for the time that has
+ * passed: ask again from time to time. Does not park. */
 uint32_t inbox_room(struct inbox *inbox, struct inbox_source *source);
 
 /* Adds a copy of *message (borrowed for the call) at the end, wakes who waits

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "app/journal_file.h"
+#include "app/journal_ids.h"
 #include "app/log.h"
 #include "app/state_dir.h"
 #include "proto/activity.h"
@@ -102,6 +103,13 @@ static int remember_seen(struct journal *journal, const char *id,
 	return 0;
 }
 
+static int remember_popped(struct journal *journal, const char *id)
+{
+	return journal_ids_add(&journal->popped, id,
+			       clock_now(journal->rt, CLOCK_ID_BOOTTIME) /
+				       CLOCK_NS_PER_S);
+}
+
 /* What the file holds, while it is read. */
 struct reading {
 	struct journal *journal;
@@ -171,8 +179,7 @@ static void on_record(void *arg, const struct journal_record *record)
 	case JOURNAL_POPPED:
 		drop_live(reading, record->id);
 		if (!journal_ids_have(&journal->popped, record->id))
-			err = journal_ids_add(&journal->popped, record->id,
-					      JOURNAL_POPPED_MAX);
+			err = remember_popped(journal, record->id);
 		break;
 	case JOURNAL_SEEN:
 		err = remember_seen(journal, record->id, record->at);
@@ -304,9 +311,7 @@ int journal_pop(struct journal *journal, const char *activity_id)
 	/* First the record: an id that is remembered has one. */
 	err = add(journal, &(struct journal_record){ .kind = JOURNAL_POPPED,
 						     .id = activity_id });
-	return err ? err
-		   : journal_ids_add(&journal->popped, activity_id,
-				     JOURNAL_POPPED_MAX);
+	return err ? err : remember_popped(journal, activity_id);
 }
 
 bool journal_popped(const struct journal *journal, const char *activity_id)

@@ -17,8 +17,8 @@
  * no half record. When the file is much larger than what is alive, or a write
  * failed, it is written anew under a temporary name and renamed.
  *
- * Ids that were popped are remembered, the JOURNAL_POPPED_MAX latest, also
- * over a restart: a row that is fetched again does not come back.
+ * Ids that were popped are remembered (journal_ids.h), also over a restart: a
+ * row that is fetched again does not come back.
  *
  * Only the process that holds the workspace (holder.h) opens its journal.
  */
@@ -38,8 +38,6 @@ struct rt;
 struct state_dir;
 
 #define JOURNAL_NAME ".mcp_journal_" /* and the workspace's id */
-/* Two full pages of the platform's activity list and more. */
-#define JOURNAL_POPPED_MAX 1024u
 /* A file up to this size is not written anew for being large. */
 #define JOURNAL_SMALL (256u * 1024)
 #define JOURNAL_FILE_MAX (256u * 1024 * 1024) /* a larger one is not read */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * journal_file - the text of a journal (journal.h): records to lines and back,
- * and the ids it remembers. Pure: no file is touched.
+ * journal_file - the text of a journal (journal.h): records to lines and back.
+ * Pure: no file is touched.
  *
  * A line is the CRC-32C of the rest in eight hexadecimal digits, a space, and
  * a JSON object:
@@ -57,18 +57,5 @@ uint32_t journal_file_parse(const char *data, size_t len,
 			    void (*on_record)(void *arg,
 					      const struct journal_record *),
 			    void *arg, bool *whole);
-
-/* The latest ids of many; all zero is empty. */
-struct journal_ids {
-	struct journal_id **at; /* oldest at `first`, when full */
-	size_t count, cap, first;
-};
-
-/* Adds one, and forgets the oldest beyond `max`. 0 or -ENOMEM. */
-int journal_ids_add(struct journal_ids *ids, const char *id, size_t max);
-bool journal_ids_have(const struct journal_ids *ids, const char *id);
-/* The i-th, oldest first; NULL beyond the last. Borrowed. */
-const char *journal_ids_at(const struct journal_ids *ids, size_t i);
-void journal_ids_free(struct journal_ids *ids);
 
 #endif

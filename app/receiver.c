@@ -428,11 +428,11 @@ static void say_full(struct receiver *receiver)
 	if (log_limit_pass(&receiver->full, clock_now(rt, CLOCK_ID_MONOTONIC),
 			   WORKSPACE_REPEAT_MS, NULL))
 		log_warning(receiver->deps.log,
-			    "inbox: full: %u messages wait that nobody has "
-			    "been given yet. More are fetched when they have "
-			    "been read (wait_for_message, inbox_peek) and "
-			    "popped; the platform keeps them until then",
-			    receiver->source.unseen);
+			    "inbox: full: %u messages wait. More are fetched "
+			    "when some have been read (wait_for_message, "
+			    "inbox_peek) and popped (inbox_pop); the platform "
+			    "keeps them until then",
+			    receiver->source.count);
 }
 
 bool receiver_poll(struct receiver *receiver, struct feed *feed,

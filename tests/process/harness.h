@@ -171,8 +171,10 @@ json_t *child_keep_json(struct child *c, json_t *value);
 /* Fails the test with this message, and shows the child's stderr. */
 void child_fail(struct child *c, const char *fmt, ...) PRINTF(2, 3);
 
-/* VmRSS in KiB, threads, open descriptors of a process; -1: not to be had. */
+/* VmRSS and its peak in KiB, threads, open descriptors of a process; -1: not to
+ * be had. */
 long proc_rss_kib(pid_t pid);
+long proc_peak_kib(pid_t pid);
 long proc_threads(pid_t pid);
 int proc_fds(pid_t pid);
 

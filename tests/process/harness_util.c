@@ -183,6 +183,11 @@ long proc_rss_kib(pid_t pid)
 	return proc_status_field(pid, "\nVmRSS:");
 }
 
+long proc_peak_kib(pid_t pid)
+{
+	return proc_status_field(pid, "\nVmHWM:");
+}
+
 long proc_threads(pid_t pid)
 {
 	return proc_status_field(pid, "\nThreads:");

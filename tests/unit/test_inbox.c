@@ -158,6 +158,7 @@ static int given_up_body(struct rt *rt, void *arg)
 	inbox = inbox_new(rt, &log);
 	for (unsigned int i = 0; i < INBOX_CAPACITY; i++)
 		CHECK_EQ(put_number(inbox, &source, i), 0);
+	inbox_set_grace(inbox, 0);
 	CHECK_EQ(inbox_room(inbox, &source), 0);
 	inbox_show(inbox, inbox_find(inbox, "id-3"));
 	inbox_show(inbox, inbox_find(inbox, "id-5"));
@@ -196,6 +197,7 @@ static int bytes_body(struct rt *rt, void *arg)
 	struct activity_message m = message("large");
 
 	(void)arg;
+	inbox_set_grace(inbox, 0);
 	log_init(&log, log_fd, LOG_WARNING);
 	memset(text, 't', INBOX_BYTES_MAX);
 	text[INBOX_BYTES_MAX] = '\0';

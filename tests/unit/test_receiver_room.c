@@ -59,6 +59,7 @@ static int showing_makes_room(struct rt *rt, void *arg)
 	(void)arg;
 	post_open(&p, rt, 220);
 	post_begin(&p);
+	inbox_set_grace(p.inbox, 0);
 	receiver_begin(&p.receiver);
 	until_count(&p, INBOX_CAPACITY, 199);
 	/* Seen by a push alone: nothing is given up. */
@@ -92,6 +93,34 @@ static int showing_makes_room(struct rt *rt, void *arg)
 	post_begin(&p);
 	post_drain(&p);
 	expect_run(&p, 20, 220);
+	post_close(&p);
+	return 0;
+}
+
+/* One who pops what he was given is left the time for it; the platform keeps
+ * what comes until then. */
+static int what_was_just_shown_is_kept(struct rt *rt, void *arg)
+{
+	struct post p;
+
+	(void)arg;
+	post_open(&p, rt, 260);
+	post_begin(&p);
+	post_drain(&p);
+	for (int n = 0; n < (int)INBOX_CAPACITY; n++)
+		post_show(&p, n);
+	post_drain(&p);
+	expect_run(&p, 0, 200);
+	for (int n = 0; n < 40; n++)
+		CHECK_EQ(post_pop(&p, n), 1);
+	post_drain(&p);
+	expect_run(&p, 40, 240);
+	CHECK_EQ(inbox_given_up(p.inbox), 0);
+	/* The time is up, and only for what was shown. */
+	inbox_set_grace(p.inbox, 0);
+	post_drain(&p);
+	expect_run(&p, 60, 260);
+	CHECK_EQ(inbox_given_up(p.inbox), 20);
 	post_close(&p);
 	return 0;
 }
@@ -168,6 +197,7 @@ static int refused_at_the_door(struct rt *rt, void *arg)
 	(void)arg;
 	post_open(&p, rt, INBOX_CAPACITY);
 	post_begin(&p);
+	inbox_set_grace(p.inbox, 0);
 	post_drain(&p);
 	post_show(&p, 0);
 	CHECK(inbox_hold(p.inbox, row_id(0)));
@@ -191,6 +221,7 @@ static int refused_at_the_door(struct rt *rt, void *arg)
 
 TEST(a_pop_makes_room)
 TEST(showing_makes_room)
+TEST(what_was_just_shown_is_kept)
 TEST(large_messages)
 TEST(kept_ones_need_no_room)
 TEST(refused_at_the_door)
@@ -200,6 +231,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_pop_makes_room),
 		cmocka_unit_test(test_showing_makes_room),
+		cmocka_unit_test(test_what_was_just_shown_is_kept),
 		cmocka_unit_test(test_large_messages),
 		cmocka_unit_test(test_kept_ones_need_no_room),
 		cmocka_unit_test(test_refused_at_the_door),
