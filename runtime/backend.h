@@ -75,6 +75,7 @@ struct op {
 	bool sent;    /* OP_EXCHANGE: the sending half is complete */
 	bool blocks;  /* OP_WRITE: the file may block whoever writes, although
 		       * it was polled first, as terminals do */
+	bool is_file; /* OP_WRITE: to a plain file that was inherited */
 	bool patient; /* OP_RECV, OP_EXCHANGE: may be reported so much later
 		       * that others of the kind are reported with it
 		       * (TASK_PATIENCE_US); a backend need not */
@@ -88,6 +89,8 @@ struct op {
 	uint8_t owed;	   /* completions the kernel still owes for it */
 	bool arrived;	   /* its own is among those that came */
 	bool cancel_found; /* a cancellation found it */
+	bool in_thread;	   /* the file thread has it */
+	uint64_t how[3];   /* what openat2(2) takes */
 };
 
 /* Immediate calls: what they do never waits. */

@@ -25,6 +25,7 @@
 
 #include <errno.h>
 #include <liburing.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,34 +36,24 @@
 
 #include "runtime/backend_kernel.h"
 #include "runtime/rt.h"
-#include "runtime/san.h"
 #include "runtime/task.h"
+#include "runtime/uring_arrivals.h"
+#include "runtime/uring_files.h"
 #include "runtime/uring_prep.h"
 #include "runtime/uring_setup.h"
 
 #define ENTER_ABS_TIMER (1u << 5)
 #define ENTER_NO_IOWAIT (1u << 7)
 #define FEAT_NO_IOWAIT (1u << 17)
-#define REGISTER_CLOCK 29
 /* After a patient request was sent, waits are patient for so long: the answers
  * of many take that long to come. */
 #define PATIENCE_NS (20 * CLOCK_NS_PER_MS)
 
-struct register_clock {
-	uint32_t clockid;
-	uint32_t resv[3];
-};
-
 /* Low bits of user_data beside the operation's address. */
 #define TAG_SEND_HALF UINT64_C(1)
 #define TAG_CANCEL UINT64_C(2)
+#define TAG_TAKEN_BACK UINT64_C(4) /* from the file thread: was cancelled */
 #define TAG_MASK UINT64_C(7)
-
-/* A completion, out of the ring. */
-struct arrival {
-	uint64_t user_data;
-	int32_t res;
-};
 
 struct uring {
 	struct backend base;
@@ -76,15 +67,16 @@ struct uring {
 	uint32_t patient;      /* operations in flight that can wait … */
 	int64_t patient_until; /* … for each other until then, MONOTONIC */
 
-	/* Completions taken while entries were being made, oldest first. */
-	struct arrival *aside;
-	uint32_t aside_len, aside_cap;
+	struct uring_aside aside; /* taken while entries were being made */
 
 	/* Where the ring cannot wait on BOOTTIME: a timerfd, always read. */
 	int boot_fd;
 	int64_t boot_armed;
 	uint64_t boot_count;
 	struct op boot_op;
+
+	struct uring_files files;
+	struct op files_op; /* polls for what the file thread has done */
 };
 
 static struct uring *uring_of(struct backend *backend)
@@ -144,47 +136,13 @@ static void enter(struct uring *u, unsigned want,
 	enter_min(u, want, 0, ts);
 }
 
-/* Takes the oldest completion off the ring, if there is one. */
-static bool take_cqe(struct uring *u, struct arrival *arrival)
-{
-	struct io_uring_cq *cq = &u->ring.cq;
-	unsigned head = *cq->khead;
-
-	if (head == __atomic_load_n(cq->ktail, __ATOMIC_ACQUIRE))
-		return false;
-	const struct io_uring_cqe *cqe = &cq->cqes[head & *cq->kring_mask];
-	arrival->user_data = cqe->user_data;
-	arrival->res = cqe->res;
-	io_uring_cq_advance(&u->ring, 1);
-	return true;
-}
-
-/* Puts completions aside: a kernel with no room for more takes no entries, and
- * nobody may be woken where an operation is being submitted. */
-static void put_aside(struct uring *u)
-{
-	struct arrival arrival;
-
-	while (take_cqe(u, &arrival)) {
-		if (u->aside_len == u->aside_cap) {
-			uint32_t cap = u->aside_cap ? u->aside_cap * 2 : 64;
-			struct arrival *aside =
-				realloc(u->aside, cap * sizeof(*aside));
-			if (!aside)
-				fatal("completions", -ENOMEM);
-			u->aside = aside;
-			u->aside_cap = cap;
-		}
-		u->aside[u->aside_len++] = arrival;
-	}
-}
-
 /* Room for `n` entries that the kernel must see together. */
 static void reserve(struct uring *u, unsigned n)
 {
 	while (io_uring_sq_space_left(&u->ring) < n) {
 		enter(u, 0, NULL);
-		put_aside(u);
+		if (uring_aside_put(&u->aside, &u->ring) < 0)
+			fatal("completions", -ENOMEM);
 	}
 }
 
@@ -244,7 +202,19 @@ static void queue(struct uring *u, struct op *op)
 	}
 	struct io_uring_sqe *sqe = next_sqe(u);
 	uring_prep(sqe, op);
+	uring_files_prep(&u->files, sqe, op);
 	sqe->user_data = tagged(op, 0);
+}
+
+/* The thread has the operation: its end is listened for. */
+static void in_thread(struct uring *u, struct op *op)
+{
+	op->state = OP_INFLIGHT;
+	op->in_thread = true;
+	if (u->files_op.state == OP_INFLIGHT)
+		return;
+	u->files_op.fd = uring_files_fd(&u->files);
+	queue(u, &u->files_op);
 }
 
 static void uring_submit(struct backend *backend, struct op *op)
@@ -260,7 +230,13 @@ static void uring_submit(struct backend *backend, struct op *op)
 	if (op->patient && op->code == OP_EXCHANGE) {
 		u->patient_until = kernel_clock(CLOCK_MONOTONIC) + PATIENCE_NS;
 	}
-	queue(u, op);
+	op->in_thread = false;
+	if (op->code == OP_CLOSE)
+		uring_files_closed(&u->files, op->fd);
+	if (uring_files_take(&u->files, op))
+		in_thread(u, op);
+	else
+		queue(u, op);
 }
 
 static void cancel_one(struct uring *u, struct op *op, uint64_t tag)
@@ -282,13 +258,28 @@ static void ask_to_end(struct uring *u, struct op *op, bool again)
 	cancel_one(u, op, 0);
 }
 
+/* It ends with the next completions, not here. */
+static void take_back(struct uring *u, struct op *op)
+{
+	struct io_uring_sqe *sqe = next_sqe(u);
+
+	io_uring_prep_nop(sqe);
+	sqe->user_data = tagged(op, TAG_TAKEN_BACK);
+	op->owed = 1;
+}
+
 static void uring_cancel(struct backend *backend, struct op *op)
 {
+	struct uring *u = uring_of(backend);
+
 	if (op->state != OP_INFLIGHT)
 		return;
 	op->state = OP_CANCELLING;
 	backend->counters->cancels++;
-	ask_to_end(uring_of(backend), op, false);
+	if (!op->in_thread)
+		ask_to_end(u, op, false);
+	else if (uring_files_cancel(&u->files, op))
+		take_back(u, op);
 }
 
 /* The sending half of an exchange completed with `res`, which in a linked
@@ -310,16 +301,17 @@ static bool exchange_goes_on(struct uring *u, struct op *op, int32_t *res)
 	return true;
 }
 
-/* Checkers see system calls, not what a ring does to memory. */
-static void tell_checkers(const struct op *op)
+/* The operation has come to its end. */
+static void end(struct uring *u, struct op *op)
 {
-	if (op->res < 0)
-		return;
-	if (op->code == OP_READ || op->code == OP_RECV ||
-	    op->code == OP_EXCHANGE)
-		san_filled(op->u.rw.buf, (size_t)op->res);
-	else if (op->code == OP_ACCEPT && op->u.sock.addr)
-		san_filled(op->u.sock.addr, op->u.sock.len);
+	u->inflight--;
+	if (op->patient)
+		u->patient--;
+	op->state = OP_DONE;
+	if (op->code == OP_OPENAT && op->res >= 0)
+		uring_files_opened(&u->files, op->res);
+	uring_tell_checkers(op);
+	op->done(op);
 }
 
 static void complete(struct uring *u, uint64_t user_data, int32_t res)
@@ -333,6 +325,13 @@ static void complete(struct uring *u, uint64_t user_data, int32_t res)
 			return;
 		if (op->code == OP_EXCHANGE && !(user_data & TAG_SEND_HALF))
 			op->sent = true;
+		if (uring_files_retry(&u->files, op, &res)) {
+			in_thread(u, op);
+			return;
+		}
+		if (user_data & TAG_TAKEN_BACK ||
+		    (res == -EAGAIN && op->state == OP_CANCELLING))
+			res = -ECANCELED;
 		op->res = res;
 		op->arrived = true;
 	}
@@ -341,25 +340,38 @@ static void complete(struct uring *u, uint64_t user_data, int32_t res)
 		ask_to_end(u, op, true);
 	if (op->owed > 0)
 		return;
-	u->inflight--;
-	if (op->patient)
-		u->patient--;
-	op->state = OP_DONE;
-	tell_checkers(op);
-	op->done(op);
+	end(u, op);
+}
+
+/* The file thread has done something. As that of the timerfd, this operation
+ * is not among those that somebody asked for. */
+static void files_done(struct op *poll)
+{
+	struct uring *u = (struct uring *)((char *)poll -
+					   offsetof(struct uring, files_op));
+	struct op *next;
+
+	u->inflight++;
+	for (struct op *op = uring_files_done(&u->files); op; op = next) {
+		next = op->next;
+		end(u, op);
+	}
+	if (u->files.under_way > 0 && poll->state != OP_INFLIGHT)
+		queue(u, poll);
 }
 
 /* Delivers every completion that is there; `done` may queue more work, and
  * put more aside. */
 static void drain(struct uring *u)
 {
-	struct arrival arrival;
+	struct uring_arrival arrival;
 
 	for (;;) {
-		for (uint32_t i = 0; i < u->aside_len; i++)
-			complete(u, u->aside[i].user_data, u->aside[i].res);
-		u->aside_len = 0;
-		if (!take_cqe(u, &arrival))
+		for (uint32_t i = 0; i < u->aside.len; i++)
+			complete(u, u->aside.at[i].user_data,
+				 u->aside.at[i].res);
+		u->aside.len = 0;
+		if (!uring_arrival_take(&u->ring, &arrival))
 			break;
 		complete(u, arrival.user_data, arrival.res);
 	}
@@ -377,7 +389,7 @@ static void uring_flush(struct backend *backend)
 
 	if (u->ring.sq.sqe_tail != *u->ring.sq.khead || kernel_has_work(u))
 		enter(u, 0, NULL);
-	if (u->aside_len || io_uring_cq_ready(&u->ring))
+	if (u->aside.len || io_uring_cq_ready(&u->ring))
 		drain(u);
 }
 
@@ -450,7 +462,7 @@ static void uring_wait(struct backend *backend,
 	int64_t wake = wake_time(u, latest);
 	struct __kernel_timespec ts;
 	const struct __kernel_timespec *until = NULL;
-	unsigned want = u->aside_len || io_uring_cq_ready(&u->ring) ? 0 : 1;
+	unsigned want = u->aside.len || io_uring_cq_ready(&u->ring) ? 0 : 1;
 
 	if (want && wake != INT64_MAX) {
 		int64_t now = kernel_clock(u->boot_clock ? CLOCK_BOOTTIME
@@ -487,14 +499,18 @@ static void uring_free(struct backend *backend)
 
 	if (u->boot_op.state == OP_INFLIGHT)
 		uring_cancel(backend, &u->boot_op);
-	while (u->boot_op.state == OP_CANCELLING) {
+	if (u->files_op.state == OP_INFLIGHT)
+		uring_cancel(backend, &u->files_op);
+	while (u->boot_op.state == OP_CANCELLING ||
+	       u->files_op.state == OP_CANCELLING) {
 		enter(u, 1, NULL);
 		drain(u);
 	}
+	uring_files_free(&u->files);
 	if (u->boot_fd >= 0)
 		close(u->boot_fd);
 	io_uring_queue_exit(&u->ring);
-	free(u->aside);
+	uring_aside_free(&u->aside);
 	free(u);
 }
 
@@ -515,19 +531,14 @@ static const struct backend_ops uring_ops = {
 static void find_features(struct uring *u, const struct rt_options *options)
 {
 	struct io_uring *ring = &u->ring;
-	struct register_clock boot = { .clockid = CLOCK_BOOTTIME };
-
 	if (ring->features & FEAT_NO_IOWAIT)
 		u->enter_flags |= ENTER_NO_IOWAIT;
 	/* Same age as absolute waits (6.12), and as the repair of linked
 	 * silent requests under DEFER_TASKRUN. */
-	bool recent = io_uring_register((unsigned)ring->ring_fd, REGISTER_CLOCK,
-					&boot, 0) == 0;
+	bool recent = uring_set_clock(ring, CLOCK_BOOTTIME);
 	u->boot_clock = recent;
 	if (recent && options->boot_timerfd) {
-		boot.clockid = CLOCK_MONOTONIC;
-		io_uring_register((unsigned)ring->ring_fd, REGISTER_CLOCK,
-				  &boot, 0);
+		uring_set_clock(ring, CLOCK_MONOTONIC);
 		u->boot_clock = false;
 	}
 	u->absolute = recent;
@@ -557,6 +568,8 @@ int backend_uring_new(struct backend **out, const struct rt_options *options,
 	u->base.counters = counters;
 	u->boot_fd = -1;
 	u->boot_armed = INT64_MAX;
+	u->files_op = (struct op){ .code = OP_POLL, .done = files_done };
+	u->files_op.u.events = POLLIN;
 	for (unsigned i = 0; i < *u->ring.sq.kring_entries; i++)
 		u->ring.sq.array[i] = i;
 	find_features(u, options);

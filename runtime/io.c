@@ -107,15 +107,19 @@ static int immediate(struct rt *rt, struct sys_call *call)
 }
 
 /* Of descriptors that were inherited: asked once. */
-static bool is_tty(struct rt *rt, int fd)
+static enum stdio_kind stdio_of(struct rt *rt, int fd)
 {
-	if (rt->stdio[fd] == STDIO_UNKNOWN)
-		rt->stdio[fd] =
-			immediate(rt, &(struct sys_call){ .code = SYS_ISATTY,
-							  .fd = fd }) == 1
-				? STDIO_TTY
-				: STDIO_OTHER;
-	return rt->stdio[fd] == STDIO_TTY;
+	struct stat st;
+
+	if (rt->stdio[fd] != STDIO_UNKNOWN)
+		return rt->stdio[fd];
+	rt->stdio[fd] = STDIO_OTHER;
+	if (immediate(rt, &(struct sys_call){ .code = SYS_ISATTY, .fd = fd }) ==
+	    1)
+		rt->stdio[fd] = STDIO_TTY;
+	else if (io_fstat(rt, fd, &st) == 0 && S_ISREG(st.st_mode))
+		rt->stdio[fd] = STDIO_FILE;
+	return rt->stdio[fd];
 }
 
 static ssize_t transfer(struct rt *rt, enum op_code code, const char *what,
@@ -126,7 +130,10 @@ static ssize_t transfer(struct rt *rt, enum op_code code, const char *what,
 
 	call.op.u.rw.buf = (void *)(uintptr_t)buf;
 	call.op.u.rw.len = count(len);
-	call.op.blocks = code == OP_WRITE && fd < RT_STDIO && is_tty(rt, fd);
+	if (code == OP_WRITE && fd >= 0 && fd < RT_STDIO) {
+		call.op.blocks = stdio_of(rt, fd) == STDIO_TTY;
+		call.op.is_file = stdio_of(rt, fd) == STDIO_FILE;
+	}
 	return run_plain(rt, &call, what, deadline);
 }
 

@@ -32,7 +32,7 @@
 
 /* What the inherited descriptors are. */
 #define RT_STDIO 3
-enum stdio_kind { STDIO_UNKNOWN, STDIO_TTY, STDIO_OTHER };
+enum stdio_kind { STDIO_UNKNOWN, STDIO_TTY, STDIO_FILE, STDIO_OTHER };
 
 enum task_state { TASK_READY, TASK_RUNNING, TASK_PARKED };
 

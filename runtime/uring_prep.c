@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include "runtime/san.h"
+
 static void prep_file(struct io_uring_sqe *sqe, struct op *op)
 {
 	switch (op->code) {
@@ -72,4 +74,15 @@ void uring_prep(struct io_uring_sqe *sqe, struct op *op)
 		prep_file(sqe, op);
 		break;
 	}
+}
+
+void uring_tell_checkers(const struct op *op)
+{
+	if (op->res < 0)
+		return;
+	if (op->code == OP_READ || op->code == OP_RECV ||
+	    op->code == OP_EXCHANGE)
+		san_filled(op->u.rw.buf, (size_t)op->res);
+	else if (op->code == OP_ACCEPT && op->u.sock.addr)
+		san_filled(op->u.sock.addr, op->u.sock.len);
 }

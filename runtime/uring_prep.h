@@ -13,4 +13,8 @@
 /* Fills `sqe` in for `op`, but for its user_data. */
 void uring_prep(struct io_uring_sqe *sqe, struct op *op);
 
+/* The operation is done: checkers see system calls, not what a ring does to
+ * memory. */
+void uring_tell_checkers(const struct op *op);
+
 #endif

@@ -2,6 +2,7 @@
 #include "runtime/uring_setup.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <time.h>
 
 #include "runtime/clock.h"
@@ -74,4 +75,19 @@ int uring_setup(struct io_uring *ring, unsigned entries)
 			  NULL);
 	}
 	return err ? err : try_out(ring);
+}
+
+#define REGISTER_CLOCK 29
+
+struct register_clock {
+	uint32_t clockid;
+	uint32_t resv[3];
+};
+
+bool uring_set_clock(struct io_uring *ring, int clock_id)
+{
+	struct register_clock clock = { .clockid = (uint32_t)clock_id };
+
+	return io_uring_register((unsigned)ring->ring_fd, REGISTER_CLOCK,
+				 &clock, 0) == 0;
 }
