@@ -216,6 +216,42 @@ static void f29_own_rows_do_not_come_back(void **state)
 	assert_string_equal(text_of(json_array_get(all, 1)), "not mine");
 }
 
+/* F-36: what no person has written is not said to come from one. */
+static void f36_a_system_caller_is_no_human(void **state)
+{
+	static const char *const rows[] = {
+		"'source_id':'system:cron','method':'message/send',"
+		"'summary':'s'",
+		"'source_id':null,'method':'message/send','summary':'s',"
+		"'request_body':{'params':{'metadata':{'source':'cron'}}}",
+		"'source_id':null,'method':'tasks/send','summary':'s'",
+	};
+	struct rig *rig = *state;
+	struct child *mcp = rig_start(rig);
+	size_t count = sizeof rows / sizeof *rows;
+	char id[40];
+
+	mcp_hello(mcp);
+	for (size_t i = 0; i < count; i++)
+		fake_row(rig->fake, "{'id':'%s',%s}", row_id((int)i + 1, id),
+			 rig_quoted(rig, rows[i]));
+	fake_message(rig->fake, (int)count + 1, NULL, "a person");
+	for (size_t i = 0; i <= count; i++) {
+		json_t *params = json_object_get(
+			child_notification(mcp, CHANNEL, (int)i), "params");
+		json_t *kind = json_object_get(json_object_get(params, "meta"),
+					       "kind");
+		const char *content =
+			json_string_value(json_object_get(params, "content"));
+		bool person = i == count;
+
+		assert_string_equal(json_string_value(kind),
+				    person ? "canvas_user" : "system");
+		assert_true(person ==
+			    !strncmp(content, "[from canvas user]", 18));
+	}
+}
+
 /* F-29: nor does a file that the agent itself sent to the user. */
 static void f29_own_upload_does_not_come_back(void **state)
 {
@@ -332,6 +368,7 @@ int main(void)
 		TEST(f18_refused_polls_escalate),
 		TEST(f29_own_rows_do_not_come_back),
 		TEST(f29_own_upload_does_not_come_back),
+		TEST(f36_a_system_caller_is_no_human),
 		TEST(f42_state_files_are_private),
 		TEST(f47_backlog_drains_at_once),
 		TEST(f47_gone_cursor_is_followed_by_a_poll_at_once),

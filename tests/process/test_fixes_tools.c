@@ -442,6 +442,42 @@ static void f48_peers_and_failures_are_shown(void **state)
 	fake_free(second);
 }
 
+/* F-34: who may write for all is the platform's to say, whatever the tier is
+ * here. */
+static void f34_the_platform_decides_on_global(void **state)
+{
+	static const char *const tiers[] = { "0", "1", "4" };
+	struct rig *rig = *state;
+
+	for (int i = 0; i < 3; i++) {
+		struct child *mcp;
+		const json_t *scope;
+
+		rig_env(rig, "WORKSPACE_TIER", tiers[i]);
+		mcp = rig_start(rig);
+		mcp_hello(mcp);
+		mcp_call(mcp, 2, "commit_memory",
+			 "{'content':'c','scope':'global'}");
+		mcp_ok(mcp, 2);
+		scope = json_object_get(fake_seen(rig->fake, "POST",
+						  "/workspaces/*/memories",
+						  2 * i)
+						->json,
+					"scope");
+		assert_string_equal(json_string_value(scope), "GLOBAL");
+		fake_once(rig->fake, "POST", "/workspaces/*/memories",
+			  (struct answer){
+				  .status = 403,
+				  .body = "{'error':'only for roots'}" });
+		mcp_call(mcp, 3, "commit_memory",
+			 "{'content':'c','scope':'GLOBAL'}");
+		assert_string_equal(mcp_failed(mcp, 3),
+				    "Error: only for roots");
+		child_close_stdin(mcp);
+		assert_int_equal(child_wait(mcp, BOUND_MS), 0);
+	}
+}
+
 /* F-49: an error of the platform is not handed over as a memory. */
 static void f49_a_failed_recall_is_a_failure(void **state)
 {
@@ -481,6 +517,7 @@ int main(void)
 		TEST(f48_no_role_is_not_none),
 		TEST(f48_a_failure_is_not_an_empty_list),
 		TEST(f48_peers_and_failures_are_shown),
+		TEST(f34_the_platform_decides_on_global),
 		TEST(f49_a_failed_recall_is_a_failure),
 	};
 

@@ -264,8 +264,8 @@ static void a_proven_stream_spares_polls(void **state)
 	assert_in_range(polls() - before, 0, 10);
 }
 
-/* F-35 */
-static void broadcasts_come_at_once(void **state)
+/* F-35: what is for everybody reaches the agent. */
+static void f35_broadcasts_come_at_once(void **state)
 {
 	struct rig *rig = *state;
 	struct child *mcp;
@@ -293,7 +293,7 @@ int main(void)
 		TEST(polls_resume_when_a_stream_falls_silent),
 		TEST(without_heartbeats_no_stream_is_trusted),
 		TEST(a_proven_stream_spares_polls),
-		TEST(broadcasts_come_at_once),
+		TEST(f35_broadcasts_come_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
