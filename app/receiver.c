@@ -37,10 +37,14 @@ static void on_trust(void *arg, bool trusted);
 static void on_room(void *arg);
 
 /* How long the stream may go without a heartbeat of ours: two beats and a
- * half. */
-static uint32_t silence_ms(const struct config *config)
+ * half, which a platform's limit may stretch. */
+static uint32_t silence_ms(const struct workspace_deps *deps)
 {
-	return config->heartbeat ? config->heartbeat_ms / 2 * 5 : 0;
+	const struct pace *pace = deps->who->pace;
+	uint32_t beat_ms = pace != NULL ? pace_beat_ms(pace)
+					: deps->config->heartbeat_ms;
+
+	return deps->config->heartbeat ? beat_ms / 2 * 5 : 0;
 }
 
 void receiver_init(struct receiver *receiver, const struct workspace_deps *deps,
@@ -56,16 +60,15 @@ void receiver_init(struct receiver *receiver, const struct workspace_deps *deps,
 	};
 	feed_init(&receiver->messages, &messages, &receiver->deps);
 	feed_init(&receiver->broadcasts, &broadcasts, &receiver->deps);
-	follower_init(
-		&receiver->follower,
-		&(struct follower_deps){ .rt = deps->rt,
-					 .log = deps->log,
-					 .client = deps->client,
-					 .who = deps->who,
-					 .silence_ms = silence_ms(deps->config),
-					 .news = on_news,
-					 .trust = on_trust,
-					 .arg = receiver });
+	follower_init(&receiver->follower,
+		      &(struct follower_deps){ .rt = deps->rt,
+					       .log = deps->log,
+					       .client = deps->client,
+					       .who = deps->who,
+					       .silence_ms = silence_ms(deps),
+					       .news = on_news,
+					       .trust = on_trust,
+					       .arg = receiver });
 }
 
 /* A stop may have come between the delivery of a page and its end. */
@@ -528,15 +531,20 @@ static void schedule(struct receiver *receiver, int64_t retry_ms)
 	uint32_t failures = receiver->messages.trouble;
 	struct deadline next;
 	uint32_t random;
+	int64_t pause_ms;
 
 	if (!receiver->begun || agenda_due(&receiver->item) != INT64_MAX)
 		return;
 	if (failures >= RECEIVER_FAILURES) {
 		io_random(rt, &random, sizeof(random));
+		pause_ms = receiver_pause_ms(failures, poll_ms, random);
+		if (pause_ms < retry_ms)
+			pause_ms = retry_ms < WORKSPACE_RETRY_MAX_MS
+					   ? retry_ms
+					   : WORKSPACE_RETRY_MAX_MS;
 		agenda_at(receiver->options.agenda, &receiver->item,
 			  clock_now(rt, CLOCK_ID_BOOTTIME) +
-				  receiver_pause_ms(failures, poll_ms, random) *
-					  CLOCK_NS_PER_MS,
+				  pause_ms * CLOCK_NS_PER_MS,
 			  WORKSPACE_SLACK_MS);
 		return;
 	}
@@ -575,6 +583,7 @@ static void run(struct agenda_item *item)
 		return;
 	if (must_wait(receiver))
 		return;
+	receiver->follower.deps.silence_ms = silence_ms(&receiver->deps);
 	task_patient(receiver->deps.rt, !receiver->hurry);
 	receiver->hurry = false;
 	retry_ms = fetch(receiver);

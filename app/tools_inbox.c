@@ -164,8 +164,12 @@ void tools_inbox_pop(struct tool_call *call)
 	}
 	popped = inbox_pop(inbox, json_string_value(id));
 	if (popped < 0) {
-		tools_call_fail(call, "Error removing the message: %s",
-				strerror(-popped));
+		tools_call_fail(call,
+				"Error: the message stays in the inbox, since "
+				"its removal cannot be written to the disk: "
+				"%s. Pop it again when the configs directory "
+				"(CONFIGS_DIR) can be written.",
+				strerrordesc_np(-popped));
 		return;
 	}
 	tools_call_json(call,

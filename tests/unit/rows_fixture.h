@@ -29,7 +29,8 @@ struct rows {
 	int padded;		/* … in this row; 0: in each */
 	int most;		/* more at once are too large; 0: never */
 	bool no_before;		/* before_ts is not known */
-	int status;		/* of every answer, unless 0 */
+	int status;		/* of every answer, unless 0 … */
+	const char *retry;	/* … with "Retry-After", this; or NULL */
 	int upload;		/* the row of a file; 0: none */
 	int64_t clock_s;	/* the platform's, for Date; 0: none */
 	uint64_t fail_at; /* the answer with this number, from 1, is 503 */
@@ -204,7 +205,12 @@ static inline void rows_answer(struct rows *rows, struct http_incoming *request)
 	limit = limit <= 0 ? 100 : limit > 500 ? 500 : limit;
 	rows_query(target, "since_id", cursor, sizeof(cursor));
 	after = row_number(cursor);
-	if (rows->asked == rows->fail_at || rows->status)
+	if (rows->status && rows->retry)
+		http_reply(request->conn, rows->status,
+			   (const char *const[]){ "Retry-After", rows->retry,
+						  NULL },
+			   "application/json", "{}", 2);
+	else if (rows->asked == rows->fail_at || rows->status)
 		world_json(request, rows->status ? rows->status : 503, "{}");
 	else if (*cursor && after < 0)
 		world_json(request, 500,

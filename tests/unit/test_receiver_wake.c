@@ -228,6 +228,13 @@ static int backing_off(struct rt *rt, void *arg)
 	CHECK(until(rt, &p.polls, p.polls + 1));
 	CHECK(next_poll_ms(&p) > 30000);
 	CHECK(next_poll_ms(&p) <= RECEIVER_BACKOFF_MAX_MS);
+	/* The platform's own word counts, also here. */
+	p.rows.status = 500;
+	p.rows.retry = "120";
+	receiver_wake(&p.receiver);
+	CHECK(until(rt, &p.polls, p.polls + 1));
+	CHECK(next_poll_ms(&p) > 110000);
+	p.rows.retry = NULL;
 	/* Who wakes it is not put off. */
 	p.rows.status = 0;
 	receiver_wake(&p.receiver);
