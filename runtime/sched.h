@@ -71,6 +71,7 @@ struct rt {
 	struct task *ready_first, *ready_last;
 	uint32_t budget;
 	bool now_known[CLOCK_ID_COUNT];
+	int64_t trimmed; /* MONOTONIC, when stacks were last trimmed */
 	int64_t now[CLOCK_ID_COUNT];
 	struct timer_heap timers[CLOCK_ID_COUNT];
 	struct stack_pool stacks[TASK_STACK_COUNT];

@@ -165,6 +165,8 @@ int stack_take(struct stack_pool *pool, size_t block, void **top)
 		pool->free = spare->next;
 		if (!spare->clean)
 			pool->dirty--;
+		if (pool->dirty < pool->least)
+			pool->least = pool->dirty;
 		slot = slot_of(pool, spare);
 	} else {
 		int err = carve(pool, &slot);
@@ -196,12 +198,15 @@ void stack_give(struct stack_pool *pool, void *top)
  * page from the top holds the list itself and stays. */
 void stack_pool_trim(struct stack_pool *pool)
 {
-	if (pool->dirty <= STACK_KEEP)
+	uint32_t most = pool->dirty, seen = 0, idle = pool->least;
+
+	pool->least = most;
+	if (idle <= STACK_KEEP)
 		return;
-	uint32_t most = pool->dirty, seen = 0;
+	uint32_t keep = most - (idle - STACK_KEEP);
 	for (struct stack_free *spare = pool->free; seen < most;
 	     spare = spare->next) {
-		if (spare->clean || ++seen <= STACK_KEEP)
+		if (spare->clean || ++seen <= keep)
 			continue;
 		char *slot = slot_of(pool, spare);
 		char *last = (char *)((uintptr_t)spare &
@@ -213,4 +218,5 @@ void stack_pool_trim(struct stack_pool *pool)
 		spare->clean = true;
 		pool->dirty--;
 	}
+	pool->least = pool->dirty;
 }

@@ -41,6 +41,7 @@ struct stack_pool {
 	uint32_t made;	  /* slots carved so far */
 	uint32_t used;	  /* slots handed out */
 	uint32_t dirty;	  /* free slots that hold memory */
+	uint32_t least;	  /* the fewest of them since the last trim */
 	bool mprotect_guards;
 	struct stack_free *free;
 	struct stack_chunk *chunks; /* newest first */
@@ -73,8 +74,10 @@ void *stack_bottom(const struct stack_pool *pool, const void *top);
 bool stack_in_guard(const struct stack_pool *pool, const void *top,
 		    const void *addr);
 
-/* Gives the memory of free slots beyond STACK_KEEP back to the system; a
- * system call for each such slot, none when there is nothing to give. */
+/* Gives the memory of free slots that have not been used since the last call,
+ * beyond STACK_KEEP, back to the system; a system call for each such slot, none
+ * when there is nothing to give. Bursts that come more often than calls find
+ * their stacks warm. */
 void stack_pool_trim(struct stack_pool *pool);
 
 #endif

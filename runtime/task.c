@@ -9,6 +9,8 @@
 #include "runtime/context.h"
 #include "runtime/sched.h"
 
+#define TRIM_NS CLOCK_NS_PER_S
+
 void sched_ready(struct rt *rt, struct task *task)
 {
 	task->state = TASK_READY;
@@ -35,6 +37,18 @@ static _Noreturn void stuck(struct rt *rt)
 	abort();
 }
 
+/* Stacks that a burst of tasks has left are needed again by the next one. */
+static void trim_stacks(struct rt *rt)
+{
+	int64_t now = clock_now(rt, CLOCK_ID_MONOTONIC);
+
+	if (now - rt->trimmed < TRIM_NS)
+		return;
+	rt->trimmed = now;
+	for (int i = 0; i < TASK_STACK_COUNT; i++)
+		stack_pool_trim(&rt->stacks[i]);
+}
+
 void sched_turn(struct rt *rt, bool block)
 {
 	rt->budget = SCHED_BUDGET;
@@ -48,8 +62,7 @@ void sched_turn(struct rt *rt, bool block)
 		}
 		if (idle && rt->backend->ops->inflight(rt->backend) == 0)
 			stuck(rt);
-		for (int i = 0; i < TASK_STACK_COUNT; i++)
-			stack_pool_trim(&rt->stacks[i]);
+		trim_stacks(rt);
 		rt->counters.turns++;
 		rt->backend->ops->wait(rt->backend, latest);
 	} else {

@@ -103,7 +103,7 @@ static void trim(void)
 {
 	enum { COUNT = STACK_KEEP + 16 };
 	struct stack_pool pool;
-	void *tops[COUNT];
+	void *tops[COUNT], *again[10];
 
 	stack_pool_init(&pool, SLOT, COUNT, false);
 	for (int i = 0; i < COUNT; i++) {
@@ -114,6 +114,16 @@ static void trim(void)
 	size_t before = resident(&pool, tops, COUNT);
 	for (int i = 0; i < COUNT; i++)
 		stack_give(&pool, tops[i]);
+	/* They have been in use since the last time. */
+	stack_pool_trim(&pool);
+	CHECK(pool.dirty == COUNT);
+	for (int i = 0; i < 10; i++)
+		CHECK(stack_take(&pool, BLOCK, &again[i]) == 0);
+	for (int i = 10; i > 0; i--)
+		stack_give(&pool, again[i - 1]);
+	/* Ten were, again. */
+	stack_pool_trim(&pool);
+	CHECK(pool.dirty == STACK_KEEP + 10);
 	stack_pool_trim(&pool);
 	CHECK(pool.dirty == STACK_KEEP);
 	size_t after = resident(&pool, tops, COUNT);
