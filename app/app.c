@@ -137,23 +137,39 @@ static void check_token(struct app *app)
 			token_problem(&source, err, text, sizeof(text)));
 }
 
-/* Reads the list of workspaces where a file holds it, in the same way. 0 or
- * -ENOMEM. */
+static const char list_variable[] = "MOLECULE_WORKSPACES_FILE";
+
+/* Reads the list of workspaces, if there is one in memory. 0 or -ENOMEM. */
+static int take_list(struct app *app)
+{
+	int err;
+
+	if (app->list == NULL)
+		return 0;
+	err = config_read_list(&app->config, list_variable, app->list,
+			       app->list_len);
+	explicit_bzero(app->list, app->list_len);
+	free(app->list);
+	app->list = NULL;
+	return err;
+}
+
+/* Brings the list of workspaces into memory where a file holds it; what is
+ * wrong goes the same way. 0 or -ENOMEM. */
 static int read_list(struct app *app)
 {
-	static const char variable[] = "MOLECULE_WORKSPACES_FILE";
+	const char *variable = list_variable;
 	struct config *config = &app->config;
 	const char *path = config->workspaces_file;
-	char *text;
 	ssize_t n;
-	int err = 0;
 
 	if (path == NULL)
 		return 0;
-	n = state_dir_read_secret(app->rt, path, APP_LIST_MAX, &text);
+	n = state_dir_read_secret(app->rt, path, APP_LIST_MAX, &app->list);
+	app->list_len = n >= 0 ? (size_t)n : 0;
 	if (n >= 0)
-		err = config_read_list(config, variable, text, (size_t)n);
-	else if (n == -EPERM)
+		return n <= (ssize_t)APP_LIST_SMALL ? take_list(app) : 0;
+	if (n == -EPERM)
 		config_add_invalid(config,
 				   "%s: others than its owner can read %s, "
 				   "which holds tokens: chmod 600 it",
@@ -164,10 +180,7 @@ static int read_list(struct app *app)
 				   n == -ENOTSUP ? "it is not a regular file"
 				   : n == -EFBIG ? "it is too large"
 						 : strerrordesc_np((int)-n));
-	if (n >= 0)
-		explicit_bzero(text, (size_t)n);
-	free(text);
-	return err;
+	return 0;
 }
 
 /* Says why there is no start: the exit code. */
@@ -211,6 +224,7 @@ static int start_mcp(struct app *app)
 			(unsigned int)app->config.poll_timeout_secs,
 		.answered = on_answered,
 		.client_ready = on_client_ready,
+		.ready = &app->ready,
 		.ended = on_ended,
 		.arg = app,
 	};
@@ -245,6 +259,7 @@ int app_open(struct app *app, struct rt *rt)
 	app->rt = rt;
 	event_init(rt, &app->stop);
 	event_init(rt, &app->greeted);
+	event_init(rt, &app->ready);
 	state_dir_init(&app->state, rt, &app->log, app->config.configs_dir,
 		       app->config.home);
 	err = read_list(app);
@@ -304,8 +319,26 @@ static int make_parts(struct app *app)
 		if (app->inbox == NULL)
 			return -ENOMEM;
 	}
-	err = make_tools(app);
-	return err == 0 ? make_fleet(app) : err;
+	return make_tools(app);
+}
+
+/* Whom to serve. A list that takes long to read waits until the host has its
+ * answer. */
+static int make_members(struct app *app)
+{
+	int err;
+
+	if (app->list != NULL)
+		event_wait(&app->greeted,
+			   deadline_in_ms(app->rt, WORKSPACE_GREETING_MS));
+	err = take_list(app);
+	if (err == 0 && !config_usable(&app->config))
+		err = -EINVAL;
+	if (err == 0)
+		err = make_fleet(app);
+	if (err == 0)
+		event_set(&app->ready);
+	return err;
 }
 
 /* Each workspace has files open: its lock, later its journal; and there are
@@ -344,8 +377,10 @@ static int start(struct app *app)
 	if (err == 0)
 		err = start_mcp(app);
 	if (err == 0)
+		err = make_members(app);
+	if (err == 0)
 		err = start_services(app);
-	if (err < 0)
+	if (err < 0 && config_usable(&app->config))
 		log_error(&app->log, "molecule-mcp: cannot start: %s",
 			  *rt_limit_message(app->rt) != '\0'
 				  ? rt_limit_message(app->rt)
@@ -446,8 +481,10 @@ int app_run(struct rt *rt, void *arg)
 	scope_open(rt, &app->services, DEADLINE_NEVER);
 	if (start(app) == 0)
 		event_wait(&app->stop, DEADLINE_NEVER);
-	else
+	else if (config_usable(&app->config))
 		app_stop(app, APP_EXIT_RUNTIME);
+	else
+		app_stop(app, refuse_config(app, 0));
 	stop(app);
 	return app->exit_code;
 }

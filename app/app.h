@@ -46,6 +46,8 @@ struct rt;
 #define APP_LOG_MS 50	  /* for what is left of the log */
 #define APP_STOP_MS 1500  /* all of it */
 #define APP_LIST_MAX (16u * 1024 * 1024) /* bytes of a list of workspaces */
+/* A larger one is read when the host has its first answer. */
+#define APP_LIST_SMALL (16u * 1024)
 
 struct app {
 	struct rt *rt;
@@ -68,6 +70,9 @@ struct app {
 
 	struct scope services; /* what the fleet does, signals */
 	struct event greeted;  /* the host has had its first answer */
+	struct event ready;    /* tools may be called */
+	char *list;	       /* of workspaces, not read yet; owned */
+	size_t list_len;
 	struct event stop;
 	int exit_code;
 };

@@ -31,6 +31,7 @@
 
 #include "runtime/clock.h"
 
+struct event;
 struct log;
 struct mcp_server;
 struct rt;
@@ -52,6 +53,10 @@ struct mcp_server_options {
 	 * the start of a turn should take, 0 for none. */
 	unsigned int poll_timeout_secs;
 	int64_t progress_ms; /* 0: MCP_SERVER_PROGRESS_MS */
+	/* Until this is set, only `initialize` is dealt with, so that a host
+	 * has its answer while the tools are being made ready. NULL: they are.
+	 */
+	struct event *ready;
 	/* The first answer has been written. Called once. Must not park. May
 	 * be NULL. */
 	void (*answered)(void *arg);

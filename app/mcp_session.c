@@ -281,11 +281,27 @@ static void on_notification(struct mcp_session *session,
 		cancel(session, message->request_id);
 }
 
+/* Parks while the tools are not ready, but for what needs none. False: the
+ * reading has ended. */
+static bool may_go_on(const struct mcp_session *session,
+		      const struct jsonrpc_message *message)
+{
+	struct event *ready = session->options->ready;
+
+	if (!ready || ready->set ||
+	    (message->kind == JSONRPC_REQUEST &&
+	     strcmp(message->method, MCP_INITIALIZE) == 0))
+		return true;
+	return event_wait(ready, DEADLINE_NEVER) == 0;
+}
+
 static void on_single(struct mcp_session *session, struct mcp_batch *batch,
 		      struct jsonrpc_message *message)
 {
 	struct mcp_answer to;
 
+	if (!may_go_on(session, message))
+		return;
 	switch (message->kind) {
 	case JSONRPC_REQUEST:
 		on_request(session, batch, message);

@@ -7,6 +7,7 @@
 #include "harness.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -430,6 +431,68 @@ static void the_list_may_be_in_a_file(void **state)
 	end_other(rig);
 }
 
+/* A list of `count` workspaces, A first; the texts are the rig's. */
+static const char *long_list(struct rig *rig, int count, const char *last)
+{
+	const char *path = rig_text(rig, "%s/list", rig->dir);
+	size_t cap = (size_t)count * 160 + 256;
+	char *text = malloc(cap);
+	size_t len = (size_t)snprintf(
+		text, cap, "[{\"id\":\"" A_ID "\",\"token\":\"" A_TOKEN "\"}");
+
+	for (int i = 1; i < count; i++)
+		len += (size_t)snprintf(
+			text + len, cap - len,
+			",{\"id\":\"dddddddd-0000-4000-8000-%012d\","
+			"\"token\":\"" A_TOKEN "\"}",
+			i);
+	snprintf(text + len, cap - len, "%s]", last);
+	file_write(path, text, 0600);
+	free(text);
+	return path;
+}
+
+/* The host has its answer while a long list is still being read, and what it
+ * asks next waits for that. */
+static void a_long_list_does_not_hold_up_the_host(void **state)
+{
+	struct rig *rig = *state;
+	struct child *mcp;
+
+	rig_env(rig, "WORKSPACE_ID", NULL);
+	rig_env(rig, "MOLECULE_WORKSPACES_FILE", long_list(rig, 1000, ""));
+	mcp = rig_start(rig);
+	child_send_json(mcp,
+			"{'jsonrpc':'2.0','id':1,'method':'initialize',"
+			"'params':{'protocolVersion':'2025-06-18',"
+			"'capabilities':{},'clientInfo':{'name':'t',"
+			"'version':'1'}}}\n"
+			"{'jsonrpc':'2.0','method':'notifications/initialized'}"
+			"\n{'jsonrpc':'2.0','id':2,'method':'tools/call',"
+			"'params':{'name':'get_workspace_info'}}");
+	child_result(mcp, 1);
+	mcp_ok(mcp, 2);
+	fake_expect(rig->fake, "GET", "/workspaces/" A_ID, 0);
+	fake_expect(rig->fake, "GET", "/workspaces/" A_ID "/activity", 0);
+	child_close_stdin(mcp);
+	assert_int_equal(child_wait(mcp, BOUND_MS), 0);
+	/* The end of stdin may come at any time. */
+	mcp = rig_start(rig);
+	mcp_initialize(mcp, "2025-06-18");
+	child_close_stdin(mcp);
+	assert_int_equal(child_wait(mcp, BOUND_MS), 0);
+	/* What is wrong with it ends the process as ever. */
+	long_list(rig, 1000, ",7");
+	for (int i = 0; i < 2; i++) {
+		mcp = rig_start(rig);
+		if (i == 0)
+			mcp_initialize(mcp, "2025-06-18");
+		assert_int_equal(child_wait(mcp, BOUND_MS), 2);
+		assert_non_null(strstr(child_stderr(mcp),
+				       "MOLECULE_WORKSPACES_FILE[1000]"));
+	}
+}
+
 /* SIGUSR1 tells what is going on, and ends nothing. */
 static void a_report_on_demand(void **state)
 {
@@ -468,6 +531,7 @@ int main(void)
 		TEST(f16_the_host_does_not_wait_for_platforms),
 		TEST(a_bad_list_is_exit_2),
 		TEST(the_list_may_be_in_a_file),
+		TEST(a_long_list_does_not_hold_up_the_host),
 		TEST(a_report_on_demand),
 	};
 
