@@ -49,14 +49,13 @@ static void add_process(struct text *text, const struct rt_counters *c)
 	struct rusage usage = { 0 };
 
 	getrusage(RUSAGE_SELF, &usage);
-	text_format(
-		text,
-		LOG_PREFIX "  process: wake-ups %ld, and %ld times set aside "
-			   "by the system; system calls %" PRIu64
-			   "; CPU %" PRId64 " ms; memory %ld KiB at most\n",
-		usage.ru_nvcsw, usage.ru_nivcsw, c->enters,
-		milliseconds(&usage.ru_utime) + milliseconds(&usage.ru_stime),
-		usage.ru_maxrss);
+	text_format(text,
+		    LOG_PREFIX "  process: wake-ups %ld, and %ld times set "
+			       "aside by the system; system calls %" PRIu64
+			       "; CPU %" PRId64 " ms\n",
+		    usage.ru_nvcsw, usage.ru_nivcsw, c->enters,
+		    milliseconds(&usage.ru_utime) +
+			    milliseconds(&usage.ru_stime));
 }
 
 static void add_runtime(struct text *text, const struct rt_counters *c)
