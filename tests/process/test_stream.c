@@ -15,6 +15,7 @@
 #define CHANNEL "notifications/claude/channel"
 #define POLLS "GET /workspaces/:id/activity"
 #define NEVER_SECS "3600" /* an interval at whose end no test arrives */
+#define MORE "150"	  /* workspaces beside the two */
 #define FLOW_MS 6000	  /* how long messages flow */
 
 static struct reader reader; /* too large for a stack */
@@ -140,6 +141,11 @@ static void a_cut_stream_is_opened_again(void **state)
 	expect_count("streams", "opened", 2);
 }
 
+static json_int_t streams_cut(void)
+{
+	return platform_count(&platform, "streams", "cut");
+}
+
 /* Streams end at random, polls fail at random: all comes, once. */
 static void nothing_is_lost_when_all_is_cut_at_random(void **state)
 {
@@ -164,7 +170,9 @@ static void nothing_is_lost_when_all_is_cut_at_random(void **state)
 			     faults[i]);
 	begin(rig);
 	until = now_ms() + FLOW_MS;
-	while (now_ms() < until) {
+	/* Luck may have it that no stream came about so far. */
+	while (now_ms() < until ||
+	       (now_ms() < until + BOUND_MS && streams_cut() == 0)) {
 		for (int i = (int)(random() % 4); i > 0; i--)
 			say(++number);
 		reader_take(&reader);
@@ -181,7 +189,7 @@ static void nothing_is_lost_when_all_is_cut_at_random(void **state)
 	}
 	reader_drain(&reader, READER_LISTED_MAX, NULL, NULL);
 	assert_int_equal(reader.popped, number);
-	assert_true(platform_count(&platform, "streams", "cut") > 0);
+	assert_true(streams_cut() > 0);
 }
 
 static void without_a_stream_polls_go_on(void **state)
@@ -281,6 +289,31 @@ static void f35_broadcasts_come_at_once(void **state)
 			       "to everybody"));
 }
 
+/* Streams are no connections that others wait for, however many are open. */
+static void many_streams_leave_room_for_the_rest(void **state)
+{
+	struct rig *rig = *state;
+	const char *list = rig_text(rig, "%s/list", rig->dir);
+	struct child *mcp;
+
+	local_platform_start(&platform, rig,
+			     (const char *[]){ "--workspaces", MORE,
+					       "--workspaces-file", list,
+					       NULL });
+	rig_env(rig, "WORKSPACE_ID", NULL);
+	rig_env(rig, "MOLECULE_WORKSPACES_FILE", list);
+	rig_env(rig, "MOLECULE_MCP_STREAMS_MAX", "1000");
+	rig_env(rig, "MOLECULE_MCP_POLL_INTERVAL_SECS", NEVER_SECS);
+	rig_env(rig, "MOLECULE_MCP_HEARTBEAT_INTERVAL_SECS", "2");
+	mcp = begin(rig);
+	expect_count("streams", "opened", atoi(MORE) + 2);
+	expect_count("heartbeats", "received",
+		     platform_count(&platform, "heartbeats", "received") +
+			     2 * atoi(MORE));
+	say(1);
+	child_notification(mcp, CHANNEL, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +327,7 @@ int main(void)
 		TEST(without_heartbeats_no_stream_is_trusted),
 		TEST(a_proven_stream_spares_polls),
 		TEST(f35_broadcasts_come_at_once),
+		TEST(many_streams_leave_room_for_the_rest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
