@@ -150,14 +150,14 @@ static json_int_t streams_cut(void)
 static void nothing_is_lost_when_all_is_cut_at_random(void **state)
 {
 	static const char *const faults[] = {
-		"{'endpoint':'" POLLS "','times':0,'chance':0.15,"
-		"'cut':'before'}",
-		"{'endpoint':'" POLLS "','times':0,'chance':0.15,"
-		"'cut':'after'}",
-		"{'endpoint':'" POLLS "','times':0,'chance':0.15,"
-		"'status':503}",
-		"{'endpoint':'GET /workspaces/:id/events/stream','times':0,"
-		"'chance':0.3,'status':502}",
+		("{'endpoint':'" POLLS "','times':0,'chance':0.15,"
+		 "'cut':'before'}"),
+		("{'endpoint':'" POLLS "','times':0,'chance':0.15,"
+		 "'cut':'after'}"),
+		("{'endpoint':'" POLLS "','times':0,'chance':0.15,"
+		 "'status':503}"),
+		("{'endpoint':'GET /workspaces/:id/events/stream','times':0,"
+		 "'chance':0.3,'status':502}"),
 	};
 	struct rig *rig = *state;
 	int64_t until;
