@@ -34,7 +34,7 @@ struct journal {
 	bool mend;   /* the file is not there, or not as it should be */
 	bool fresh;  /* it never was: all there is is in `pending` */
 	size_t size; /* of the file */
-	size_t base; /* its size when it was written anew, or read */
+	size_t base; /* its size when all in it was alive, about */
 
 	/* Records that are not in the file, and how far records have come. */
 	struct journal_bytes pending;
@@ -257,6 +257,60 @@ static int unreadable(struct journal *journal, int err)
 	return state_dir_set_aside(journal->options.state, journal->name);
 }
 
+/* Everything that is alive, for a new file. */
+static int collect(struct journal *journal, struct journal_bytes *all)
+{
+	struct journal_bytes waiting = journal->pending;
+	const char *id;
+	int err = 0;
+
+	for (size_t i = 0;
+	     !err && (id = journal_ids_at(&journal->popped, i)) != NULL; i++)
+		err = journal_file_add(
+			all, &(struct journal_record){ .kind = JOURNAL_POPPED,
+						       .id = id });
+	if (!err && *journal_seen_id(journal))
+		err = journal_file_add(
+			all, &(struct journal_record){
+				     .kind = JOURNAL_SEEN,
+				     .id = journal_seen_id(journal),
+				     .at = journal_seen_at(journal) });
+	if (err)
+		return err;
+	/* What is kept goes through the same buffer as what is added. */
+	journal->pending = *all;
+	journal->err = 0;
+	if (journal->options.live)
+		journal->options.live(journal->options.arg, journal);
+	*all = journal->pending;
+	journal->pending = waiting;
+	return journal->err ? journal->err
+			    : journal_bytes_add(all, waiting.data, waiting.len);
+}
+
+void journal_keep(struct journal *journal,
+		  const struct activity_message *message)
+{
+	int err = journal_file_add(
+		&journal->pending,
+		&(struct journal_record){ .kind = JOURNAL_MESSAGE,
+					  .message = *message });
+
+	if (err)
+		journal->err = err;
+}
+
+/* What the file would have if it were written anew. Else one that grows a
+ * little each time would do so for ever. */
+static void measure(struct journal *journal)
+{
+	struct journal_bytes all = { 0 };
+
+	if (collect(journal, &all) == 0)
+		journal->base = all.len;
+	journal_bytes_free(&all);
+}
+
 int journal_open(struct journal *journal,
 		 void (*message)(void *arg,
 				 const struct activity_message *message),
@@ -284,6 +338,8 @@ int journal_open(struct journal *journal,
 		free(reading.live[i]);
 	}
 	free(reading.live);
+	if (!reading.err && len > JOURNAL_SMALL)
+		measure(journal);
 	return reading.err;
 }
 
@@ -362,49 +418,6 @@ static void say(struct journal *journal, int err)
 			    dir ? dir : "(no directory)", journal->name,
 			    strerrordesc_np(-err));
 	journal->warned = err != 0;
-}
-
-/* Everything that is alive, for a new file. */
-static int collect(struct journal *journal, struct journal_bytes *all)
-{
-	struct journal_bytes waiting = journal->pending;
-	const char *id;
-	int err = 0;
-
-	for (size_t i = 0;
-	     !err && (id = journal_ids_at(&journal->popped, i)) != NULL; i++)
-		err = journal_file_add(
-			all, &(struct journal_record){ .kind = JOURNAL_POPPED,
-						       .id = id });
-	if (!err && *journal_seen_id(journal))
-		err = journal_file_add(
-			all, &(struct journal_record){
-				     .kind = JOURNAL_SEEN,
-				     .id = journal_seen_id(journal),
-				     .at = journal_seen_at(journal) });
-	if (err)
-		return err;
-	/* What is kept goes through the same buffer as what is added. */
-	journal->pending = *all;
-	journal->err = 0;
-	if (journal->options.live)
-		journal->options.live(journal->options.arg, journal);
-	*all = journal->pending;
-	journal->pending = waiting;
-	return journal->err ? journal->err
-			    : journal_bytes_add(all, waiting.data, waiting.len);
-}
-
-void journal_keep(struct journal *journal,
-		  const struct activity_message *message)
-{
-	int err = journal_file_add(
-		&journal->pending,
-		&(struct journal_record){ .kind = JOURNAL_MESSAGE,
-					  .message = *message });
-
-	if (err)
-		journal->err = err;
 }
 
 /* Puts a new file in the place of the old one. */

@@ -348,6 +348,34 @@ static int written_anew(struct rt *rt, void *arg)
 	return 0;
 }
 
+/* Nor does it grow from one process to the next, each of which adds little. */
+static int small_in_the_end(struct rt *rt, void *arg)
+{
+	static char large[2000];
+	struct place p;
+	char id[32];
+
+	(void)arg;
+	memset(large, 'x', sizeof(large) - 1);
+	place_open(&p, rt);
+	receive(&p, "first", "x");
+	for (int session = 0; session < 20; session++) {
+		for (int i = 0; i < 50; i++) {
+			snprintf(id, sizeof(id), "m%d-%d", session, i);
+			receive(&p, id, large);
+			pop(&p, id);
+		}
+		CHECK_EQ(journal_sync(p.journal, patience(rt)), 0);
+		end(&p);
+		CHECK_EQ(begin(&p), 0);
+	}
+	CHECK(strcmp(alive(&p), "first") == 0);
+	CHECK(journal_popped(p.journal, "m0-0"));
+	CHECK(file_size(&p) < 512 * 1024);
+	place_close(&p);
+	return 0;
+}
+
 static void limit_files(rlim_t bytes)
 {
 	struct rlimit limit;
@@ -460,6 +488,7 @@ TEST(damage)
 TEST(not_a_file)
 TEST(no_descriptor)
 TEST(written_anew)
+TEST(small_in_the_end)
 TEST(disk_full)
 TEST(together)
 
@@ -473,6 +502,7 @@ int main(void)
 		cmocka_unit_test(test_not_a_file),
 		cmocka_unit_test(test_no_descriptor),
 		cmocka_unit_test(test_written_anew),
+		cmocka_unit_test(test_small_in_the_end),
 		cmocka_unit_test(test_disk_full),
 		cmocka_unit_test(test_together),
 	};
