@@ -7,6 +7,7 @@
 #include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "runtime/file_worker.h"
 
@@ -20,11 +21,21 @@ static bool is_known(const struct uring_files *files, int fd)
 	       (files->known[at / WORD] >> at % WORD & 1) != 0;
 }
 
+/* A FIFO may be waited for without end, which only the ring can give up. */
+static bool is_regular(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 /* Without memory it stays unknown, and its operations the ring's. */
 void uring_files_opened(struct uring_files *files, int fd)
 {
 	uint32_t word = (uint32_t)fd / WORD;
 
+	if (!is_regular(fd))
+		return;
 	if (word >= files->words) {
 		uint64_t *known =
 			realloc(files->known, (word + 1) * sizeof(*known));

@@ -8,8 +8,8 @@
  * path that is cached, bytes that are in memory), and what is left goes to a
  * thread of ours (file_worker.h), which sleeps.
  *
- * A descriptor is known as a file's when it was opened here and until it is
- * closed here; reading and writing others is the ring's business, but for
+ * The descriptor of a regular file that was opened here is known as one until
+ * it is closed here. Reading and writing others is the ring's business, but for
  * writing to a stdout or stderr that is a file.
  */
 #ifndef RUNTIME_URING_FILES_H

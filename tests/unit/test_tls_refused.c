@@ -3,6 +3,8 @@
  * something else, and every way in which a connection ends. */
 #include "tests/unit/tls_world.h"
 
+#include <fcntl.h>
+
 #include "net/cert.h"
 #include "net/tls_stream.h"
 
@@ -309,6 +311,8 @@ static int slow_roots(struct rt *rt, void *arg)
 	world_open(rt, &w, &(struct chain_wish){ 0 });
 	unlink(w.chain->roots);
 	CHECK_EQ(mkfifo(w.chain->roots, 0600), 0);
+	int writer = open(w.chain->roots, O_RDWR | O_CLOEXEC);
+	CHECK(writer >= 0);
 	CHECK_EQ(tls_connect(w.client, lower_open(&w, echo), "test.example",
 			     443, deadline_in_ms(rt, 1000), &s, &w.error),
 		 -ETIMEDOUT);
@@ -325,6 +329,7 @@ static int slow_roots(struct rt *rt, void *arg)
 	scope_close(&scope);
 	CHECK_EQ(a.err, -ECANCELED);
 	CHECK_EQ(w.error.fault, TLS_OK);
+	close(writer);
 	world_close(&w);
 	return 0;
 }
