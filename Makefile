@@ -58,7 +58,7 @@ fuzz_LDFLAGS := $(asan_LDFLAGS) -fsanitize=fuzzer
 
 C_ALL = $(BASE) $(WARN) $($(VARIANT)_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 LD_ALL = $($(VARIANT)_LDFLAGS) $(LDFLAGS)
-LDLIBS := -ljansson -luring -lcares -lbearssl -lyaml
+LDLIBS := -ljansson -luring -lbearssl -lcares -lyaml
 TEST_LDLIBS := -lcmocka
 
 # Layers, each one archive, in link order: a layer uses only what follows it.

@@ -24,12 +24,16 @@
 #include "runtime/rt.h"
 #include "runtime/san.h"
 #include "runtime/task.h"
+#include "runtime/timer.h"
 
 /* The process is ended by force so long after a stop began. */
 #define LAST_RESORT_MS (APP_STOP_MS - 50)
-/* When the start is over, with what came of it. */
+/* When the start is over, with what came of it; and when to look whether
+ * there was something like it again, but never by waking for it. */
 #define SETTLE_MS 8000
 #define SETTLE_SLACK_MS 15000
+#define SETTLE_AGAIN_MS 15000
+#define SETTLE_AGAIN_SLACK_MS 120000
 /* Descriptors that are needed anyhow, and for each workspace. */
 #define FILES_BASE 256u
 #define FILES_EACH 4u
@@ -61,19 +65,24 @@ static void on_ended(void *arg, int err)
 /* From the linker: the program's code. */
 extern const char __executable_start[], etext[];
 
-/* Lets go of the code that only the start needed: it was mapped with what lies
- * around it, sixteen pages at a time, and what is needed again comes back. */
-static void settle_task(struct rt *rt, void *arg)
+/* Lets go of the code that only the start needed, or a connection that was
+ * opened since: it was mapped with what lies around it, sixteen pages at a
+ * time, and what is needed again comes back. */
+static void settle(struct timer *timer)
 {
+	struct app *app =
+		(struct app *)((char *)timer - offsetof(struct app, settle));
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	uintptr_t start = (uintptr_t)__executable_start;
 	uintptr_t end = (uintptr_t)etext & ~(page - 1);
-	struct deadline when = deadline_in_ms(rt, SETTLE_MS);
+	uint64_t opened = pool_counters(app->pool)->opened;
+	struct deadline again = deadline_in_ms(app->rt, SETTLE_AGAIN_MS);
 
-	(void)arg;
-	when.slack_ms = SETTLE_SLACK_MS;
-	if (task_sleep(rt, when) == 0)
+	if (opened != app->settled)
 		madvise((void *)start, end - start, MADV_DONTNEED);
+	app->settled = opened;
+	again.slack_ms = SETTLE_AGAIN_SLACK_MS;
+	timer_arm(app->rt, timer, again, settle);
 }
 #endif
 
@@ -363,9 +372,11 @@ static int start_services(struct app *app)
 		err = task_spawn(&app->services, "signals", TASK_STACK_SMALL,
 				 signal_task, app);
 #ifndef SAN_ADDRESS
-	if (err == 0)
-		err = task_spawn(&app->services, "settle", TASK_STACK_SMALL,
-				 settle_task, NULL);
+	struct deadline when = deadline_in_ms(app->rt, SETTLE_MS);
+
+	when.slack_ms = SETTLE_SLACK_MS;
+	app->settled = UINT64_MAX;
+	timer_arm(app->rt, &app->settle, when, settle);
 #endif
 	return err == 0 ? fleet_start(&app->fleet, &app->services) : err;
 }
@@ -457,6 +468,7 @@ static void stop(struct app *app)
 	if (app->mcp != NULL)
 		mcp_server_stop(app->mcp, deadline_in_ms(rt, grace_ms));
 	fleet_stop(&app->fleet);
+	timer_disarm(rt, &app->settle);
 	scope_close(&app->services);
 	fleet_close(&app->fleet);
 	release(app);

@@ -75,6 +75,9 @@ struct app {
 	size_t list_len;
 	struct event stop;
 	int exit_code;
+
+	struct timer settle; /* to let go of code */
+	uint64_t settled;    /* connections opened until it did */
 };
 
 /* The main task; `arg` is a struct app whose config, log and signal_fd are
