@@ -4,7 +4,9 @@
 #   make run        build both and show them at work
 #   make test       unit and process tests: release, on io_uring and on epoll,
 #                   ASan+UBSan; the runtime's under Valgrind, its assembly as
-#                   AArch64; interop
+#                   AArch64; interop; some where io_uring is refused
+#   make check-refused  all of them where io_uring is refused, in each way that
+#                   is known, and as a user with little locked memory
 #   make interop    the official MCP clients against the release binaries
 #   make lint       layering, format, static analysis, second compiler
 #   make bench      every bench; make bench-NAME runs bench/NAME alone
@@ -69,8 +71,8 @@ libnet_OBJS := $(call objs,net/*.c)
 libproto_OBJS := $(filter-out %/embed_tools.o,$(call objs,proto/*.c)) \
 	$(B)/proto/tools_json.o
 libruntime_OBJS := $(call objs,runtime/*.c runtime/context_$(ARCH).S)
-libtest_OBJS := $(filter-out $(call objs,tests/*/test_*.c tests/fuzz/*.c), \
-	$(call objs,tests/*.c tests/*/*.c))
+libtest_OBJS := $(filter-out $(call objs,tests/without.c tests/*/test_*.c \
+	tests/fuzz/*.c),$(call objs,tests/*.c tests/*/*.c))
 LIBS := $(patsubst %,$(B)/lib%.a,platform app net proto runtime)
 PROGRAMS := $(B)/molecule-mcp $(B)/molecule-platform
 
@@ -106,7 +108,7 @@ do = $(if $(V),$2,@printf '  %-6s %s\n' '$1' '$@'; $2)
 .DEFAULT_GOAL := all
 .PHONY: all run test interop aarch64-test lint bench asan fuzz format install \
 	clean FORCE programs tests check check-epoll \
-	check-interop fuzzers
+	check-refused check-interop fuzzers
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -125,7 +127,9 @@ test:
 		$(SUBMAKE) VARIANT=$$variant check || status=1; \
 	done; for more in epoll interop; do \
 		$(SUBMAKE) VARIANT=release check-$$more || status=1; \
-	done; exit $$status
+	done; $(SUBMAKE) VARIANT=release check-refused \
+		$(if $(filter file,$(origin TESTS)),TESTS='$(NEAR_KERNEL)') || \
+		status=1; exit $$status
 interop:
 	@scripts/deps test
 	+@$(SUBMAKE) VARIANT=release check-interop
@@ -169,6 +173,16 @@ check: $(if $(UNDER),,programs) tests
 	@$(NAMED) tests/run $(VARIANT) $(if $(UNDER),-u '$(UNDER)') $(CHECKS)
 check-epoll: programs tests
 	@$(NAMED) MOLECULE_IO_BACKEND=epoll tests/run epoll $(CHECKS)
+# In systems that refuse io_uring in all the ways there are, and as an ordinary
+# user whose locked memory is soon used up. `make test` runs only NEAR_KERNEL so,
+# since it runs everything on epoll as well.
+NEAR_KERNEL := $(patsubst %,tests/unit/test_%.c,chan io io_now scope timer) \
+	$(patsubst %,tests/process/test_%.c,mcp start stdio)
+REFUSED ?= setup-EPERM setup-ENOSYS setup-EOPNOTSUPP enter-EPERM ordinary
+check-refused: programs tests $(B)/tests/without
+	@status=0; for what in $(REFUSED); do $(NAMED) $(B)/tests/without \
+		$$what tests/run $$what $(CHECKS) || [ $$? -eq 77 ] || \
+		status=1; done; exit $$status
 check-interop: programs
 	@$(NAMED) INTEROP='$(INTEROP)' tests/interop/run
 

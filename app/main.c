@@ -205,6 +205,10 @@ static int run(struct app *app, int (*task)(struct rt *rt, void *arg))
 	int err = rt_new(&rt, &options);
 
 	if (err == 0) {
+		if (*rt_backend_reason(rt, why, sizeof(why)) != '\0')
+			log_info(&app->log,
+				 "molecule-mcp: epoll does the I/O, because %s",
+				 why);
 		code = rt_run(rt, "main", task, app);
 		if (code < 0) { /* not even the main task */
 			log_error(&app->log, "molecule-mcp: cannot start: %s",

@@ -528,7 +528,8 @@ static const struct backend_ops uring_ops = {
 	.free = uring_free,
 };
 
-static void find_features(struct uring *u, const struct rt_options *options)
+/* False when the kernel is too old for all that is asked of it. */
+static bool find_features(struct uring *u, const struct rt_options *options)
 {
 	struct io_uring *ring = &u->ring;
 	if (ring->features & FEAT_NO_IOWAIT)
@@ -546,6 +547,7 @@ static void find_features(struct uring *u, const struct rt_options *options)
 	u->linked_exchange = recent && ring->features & IORING_FEAT_CQE_SKIP;
 	if (io_uring_register_ring_fd(ring) == 1)
 		u->enter_flags |= IORING_ENTER_REGISTERED_RING;
+	return recent || uring_knows_all(ring);
 }
 
 int backend_uring_new(struct backend **out, const struct rt_options *options,
@@ -557,7 +559,8 @@ int backend_uring_new(struct backend **out, const struct rt_options *options,
 		return -ENOMEM;
 	unsigned entries = options->ring_entries ? options->ring_entries
 						 : RT_RING_DEFAULT;
-	int err = uring_setup(&u->ring, entries);
+	int err = uring_setup(&u->ring, entries,
+			      options->backend == RT_BACKEND_URING);
 	if (err)
 		goto no_ring;
 	if (!(u->ring.features & IORING_FEAT_EXT_ARG)) {
@@ -572,7 +575,10 @@ int backend_uring_new(struct backend **out, const struct rt_options *options,
 	u->files_op.u.events = POLLIN;
 	for (unsigned i = 0; i < *u->ring.sq.kring_entries; i++)
 		u->ring.sq.array[i] = i;
-	find_features(u, options);
+	if (!find_features(u, options)) {
+		err = -ENOSYS;
+		goto too_old;
+	}
 	if (!u->boot_clock) {
 		u->boot_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC);
 		if (u->boot_fd < 0) {

@@ -30,20 +30,21 @@ static enum rt_backend wanted_backend(const struct rt_options *options)
  * is one of them; a lack of descriptors is no refusal. */
 static int choose_backend(struct rt *rt, const struct rt_options *options)
 {
-	enum rt_backend wanted = wanted_backend(options);
+	struct rt_options chosen = *options;
 	int err = 0;
 
+	chosen.backend = wanted_backend(options);
 	if (options->make_backend)
 		return options->make_backend(&rt->backend, rt,
 					     options->make_arg);
-	if (wanted != RT_BACKEND_EPOLL) {
-		err = backend_uring_new(&rt->backend, options, &rt->counters);
-		if (!err || wanted == RT_BACKEND_URING || err == -EMFILE ||
-		    err == -ENFILE)
+	if (chosen.backend != RT_BACKEND_EPOLL) {
+		err = backend_uring_new(&rt->backend, &chosen, &rt->counters);
+		if (!err || chosen.backend == RT_BACKEND_URING ||
+		    err == -EMFILE || err == -ENFILE)
 			return err;
 	}
 	rt->uring_err = err;
-	return backend_epoll_new(&rt->backend, options, &rt->counters);
+	return backend_epoll_new(&rt->backend, &chosen, &rt->counters);
 }
 
 int rt_new(struct rt **out, const struct rt_options *options)

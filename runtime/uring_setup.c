@@ -47,18 +47,18 @@ static int try_out(struct io_uring *ring)
 	int res = io_uring_submit_and_wait(ring, 1);
 	if (res >= 0)
 		res = io_uring_peek_cqe(ring, &cqe);
-	if (res >= 0)
+	if (res >= 0) {
+		res = cqe->res;
 		io_uring_cqe_seen(ring, cqe);
-	else
+	}
+	if (res < 0)
 		io_uring_queue_exit(ring);
 	return res < 0 ? res : 0;
 }
 
-/* Rings are charged to RLIMIT_MEMLOCK by some kernels, for all processes of
- * the user together, and given back late: take less, and wait a little. */
-int uring_setup(struct io_uring *ring, unsigned entries)
+int uring_setup(struct io_uring *ring, unsigned entries, bool patient)
 {
-	int tries = SETUP_TRIES;
+	int tries = patient ? SETUP_TRIES : 0;
 	int err;
 
 	if (entries < RING_SMALLEST)
@@ -90,4 +90,15 @@ bool uring_set_clock(struct io_uring *ring, int clock_id)
 
 	return io_uring_register((unsigned)ring->ring_fd, REGISTER_CLOCK,
 				 &clock, 0) == 0;
+}
+
+/* Of the operations in use, the one that came last: Linux 5.15. */
+bool uring_knows_all(struct io_uring *ring)
+{
+	struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
+	bool known = probe &&
+		     io_uring_opcode_supported(probe, IORING_OP_MKDIRAT);
+
+	io_uring_free_probe(probe);
+	return known;
 }

@@ -9,10 +9,15 @@
 #include <liburing.h>
 #include <stdbool.h>
 
-/* Sets `ring` up with `entries` submission entries, fewer where locked memory
- * is short. Returns 0 or -errno. May sleep some tens of milliseconds while
- * memory of rings just closed comes back. */
-int uring_setup(struct io_uring *ring, unsigned entries);
+/* Sets `ring` up with `entries` submission entries, and tries it out. Rings are
+ * charged to RLIMIT_MEMLOCK by some kernels, for all processes of the user
+ * together, and given back late: where memory is short it is fewer entries, and
+ * who is `patient` sleeps some tens of milliseconds until there is some. 0 or
+ * -errno. */
+int uring_setup(struct io_uring *ring, unsigned entries, bool patient);
+
+/* Whether the kernel knows every operation that is used here. */
+bool uring_knows_all(struct io_uring *ring);
 
 /* Has the ring's waits be on that clock: false where kernels cannot. */
 bool uring_set_clock(struct io_uring *ring, int clock_id);

@@ -8,62 +8,18 @@
  */
 #include "harness.h"
 
-#include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-/* The system call answers with this errno from now on. */
-static int refuse_call(unsigned int call, unsigned int err)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			 offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | err),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog filter = { sizeof code / sizeof *code, code };
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		return -1;
-	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0);
-}
-
-static int limit(int what, rlim_t value)
-{
-	struct rlimit r = { value, value };
-
-	return setrlimit((__rlimit_resource_t)what, &r);
-}
+#include "tests/refuse.h"
 
 /* Refuses and becomes exe. */
 static int become(const char *refused, char *const *argv)
 {
-	int err = -1;
-
-	if (!strcmp(refused, "io_uring-EPERM"))
-		err = refuse_call(SYS_io_uring_setup, EPERM);
-	else if (!strcmp(refused, "io_uring-ENOSYS"))
-		err = refuse_call(SYS_io_uring_setup, ENOSYS);
-	else if (!strcmp(refused, "io_uring-EOPNOTSUPP"))
-		err = refuse_call(SYS_io_uring_setup, EOPNOTSUPP);
-	else if (!strcmp(refused, "io_uring_enter"))
-		err = refuse_call(SYS_io_uring_enter, EPERM);
-	else if (!strcmp(refused, "descriptors"))
-		err = limit(RLIMIT_NOFILE, 4);
-	else if (!strcmp(refused, "memory"))
-		err = limit(RLIMIT_AS, 3 << 20);
-	else if (!strcmp(refused, "file-size"))
-		err = limit(RLIMIT_FSIZE, 0);
-	if (err) {
+	if (refuse(refused)) {
 		perror(refused);
 		return 77;
 	}
@@ -83,10 +39,9 @@ static struct child *start_without(struct rig *rig, const char *refused,
 						  .text_stdout = people });
 }
 
-static const char *const io_uring_ways[] = { "io_uring-EPERM",
-					     "io_uring-ENOSYS",
-					     "io_uring-EOPNOTSUPP",
-					     "io_uring_enter" };
+static const char *const io_uring_ways[] = { "setup-EPERM", "setup-ENOSYS",
+					     "setup-EOPNOTSUPP",
+					     "enter-EPERM" };
 #define WAYS (sizeof(io_uring_ways) / sizeof(*io_uring_ways))
 
 /* As in a container: nothing is different, and nothing is said. */
@@ -105,6 +60,28 @@ static void without_io_uring_it_serves(void **state)
 		child_close_stdin(c);
 		assert_int_equal(child_wait(c, BOUND_MS), 0);
 		assert_string_equal(child_stderr(c), "");
+	}
+}
+
+/* At the level of information it is said, once. */
+static void epoll_is_named_to_who_wants_to_know(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_env(rig, "MOLECULE_IO_BACKEND", NULL);
+	rig_env(rig, "MOLECULE_MCP_VERBOSE", "1");
+	for (size_t i = 0; i < WAYS; i++) {
+		struct child *c = start_without(rig, io_uring_ways[i],
+						harness_program("MOLECULE_MCP"),
+						false);
+
+		mcp_hello(c);
+		child_close_stdin(c);
+		assert_int_equal(child_wait(c, BOUND_MS), 0);
+		assert_int_equal(lines_with(child_stderr(c), "io_uring"), 1);
+		assert_int_equal(lines_with(child_stderr(c),
+					    "epoll does the I/O, because "),
+				 1);
 	}
 }
 
@@ -209,6 +186,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(without_io_uring_it_serves),
+		TEST(epoll_is_named_to_who_wants_to_know),
 		TEST(without_io_uring_the_platform_serves),
 		TEST(io_uring_alone_says_that_it_is_refused),
 		TEST(without_descriptors_it_says_so),
