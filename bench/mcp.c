@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * mcp - CPU for each call of molecule-mcp, beside a C program that answers with
- * a canned line and a Node server made with the official SDK. All three run the
- * whole time and take turns; their CPU time is what the scheduler counted.
+ * mcp - CPU for each call of molecule-mcp on io_uring, beside the same on
+ * epoll, a C program that answers with a canned line and a Node server made
+ * with the official SDK. All run the whole time and take turns; their CPU time
+ * is what the scheduler counted.
  *
  * Client and servers share one CPU. With BENCH_APART=1 the client has another:
  * then an idle CPU is woken for each call, which on a virtual machine costs ten
@@ -37,15 +38,17 @@
 #define SESSION_CALLS 100
 #define SETTLE_US 500000 /* until a new server has nothing to do */
 
-/* The bars of issue 4. */
+/* The bars of issues 4 and 6. */
 #define OF_CANNED_MOST 1.6
 #define DEEP_US_MOST 2.5
 #define OF_NODE_LEAST 8.0
+#define OF_URING_MOST 2.0
 
-enum side { OURS, CANNED, NODE, SIDES };
+enum side { OURS, EPOLL, CANNED, NODE, SIDES };
 
 static const char *const side_names[SIDES] = {
 	"molecule-mcp",
+	"the same on epoll",
 	"canned, a C program",
 	"Node, official SDK",
 };
@@ -81,8 +84,10 @@ static struct kind beginning = {
 	.depth = 1,
 };
 
-static struct child ours, node, canned[KINDS];
+static struct child ours, epoll, node, canned[KINDS];
 static char answers[KINDS][ANSWER_MAX]; /* of molecule-mcp, for the canned */
+static char on_uring[] = "MOLECULE_IO_BACKEND=uring";
+static char on_epoll[] = "MOLECULE_IO_BACKEND=epoll";
 static bool has_node;
 static long next_id = 1;
 
@@ -156,10 +161,13 @@ static void shake_hands(struct child *child)
 	child_write(child, WORLD_INITIALIZED);
 }
 
-static void start_ours(struct child *child, struct world *world)
+/* The world has been opened; each has its own, since two would share the
+ * workspace of one. */
+static void start_ours(struct child *child, struct world *world, char *backend)
 {
 	static char path[PATH_MAX];
 
+	world_set(world, backend);
 	bench_beside(path, sizeof(path), 1, "molecule-mcp");
 	child_start(child, (char *[]){ path, NULL }, world->env, 0);
 	shake_hands(child);
@@ -238,6 +246,7 @@ static void take_turns(long rounds, long calls)
 			struct kind *kind = &kinds[k];
 
 			kind->us[OURS][n] = measure(&ours, kind, calls);
+			kind->us[EPOLL][n] = measure(&epoll, kind, calls);
 			kind->us[CANNED][n] = measure(&canned[k], kind, calls);
 			if (has_node)
 				kind->us[NODE][n] = measure(&node, kind, calls);
@@ -246,14 +255,16 @@ static void take_turns(long rounds, long calls)
 }
 
 /* How each of them begins. */
-static void begin_sessions(struct world *world)
+static void begin_sessions(struct world *world, struct world *epoll_world)
 {
 	for (int i = 0; i < SESSIONS; i++)
 		for (int side = 0; side < (has_node ? SIDES : NODE); side++) {
 			struct child child;
 
 			if (side == OURS)
-				start_ours(&child, world);
+				start_ours(&child, world, on_uring);
+			else if (side == EPOLL)
+				start_ours(&child, epoll_world, on_epoll);
 			else if (side == CANNED)
 				start_canned(&child, answers[0]);
 			else if (!start_node(&child))
@@ -288,6 +299,8 @@ static void report(struct kind *kind, size_t rounds)
 	}
 	double of_canned = median[OURS] / median[CANNED];
 	double of_node = median[NODE] / median[OURS];
+	double of_uring = median[EPOLL] / median[OURS];
+
 	if (kind == &kinds[0] || kind == &beginning)
 		bar("times canned", of_canned, "at most", OF_CANNED_MOST,
 		    of_canned <= OF_CANNED_MOST);
@@ -296,6 +309,8 @@ static void report(struct kind *kind, size_t rounds)
 	if (kind->depth > 1)
 		bar("microseconds", median[OURS], "at most", DEEP_US_MOST,
 		    median[OURS] <= DEEP_US_MOST);
+	bar("epoll, times io_uring", of_uring, "at most", OF_URING_MOST,
+	    of_uring <= OF_URING_MOST);
 	if (has_node) {
 		bar("Node, times molecule-mcp", of_node, "at least",
 		    OF_NODE_LEAST, of_node >= OF_NODE_LEAST);
@@ -307,7 +322,7 @@ static void report(struct kind *kind, size_t rounds)
 
 int main(void)
 {
-	static struct world world;
+	static struct world world, epoll_world;
 	long rounds = bench_setting("BENCH_ROUNDS", 21);
 	long calls = bench_setting("BENCH_CALLS", 2000);
 
@@ -317,19 +332,23 @@ int main(void)
 		bench_die("BENCH_CALLS: at least %d", DEPTH);
 	bench_pin();
 	world_open(&world);
-	start_ours(&ours, &world);
+	world_open(&epoll_world);
+	start_ours(&ours, &world, on_uring);
+	start_ours(&epoll, &epoll_world, on_epoll);
 	start_all_canned();
 	has_node = start_node(&node);
 	if (bench_setting("BENCH_APART", 0))
 		go_apart();
 	take_turns(rounds, calls);
 	child_end(&ours);
+	child_end(&epoll);
 	for (size_t k = 0; k < KINDS; k++)
 		child_end(&canned[k]);
 	if (has_node)
 		child_end(&node);
-	begin_sessions(&world);
+	begin_sessions(&world, &epoll_world);
 	world_close(&world);
+	world_close(&epoll_world);
 	printf("CPU for each call, medians of %ld rounds of %ld calls\n",
 	       rounds, calls);
 	for (size_t k = 0; k < KINDS; k++)
