@@ -4,11 +4,18 @@
  * operations to the world and, where it would sleep, goes back to the world's
  * own context, so that others can run.
  */
+#include <stddef.h>
+
 #include "runtime/sched.h"
 #include "runtime/sim_impl.h"
 
 /* A look at what has come, in the midst of work, takes time, too. */
 #define FLUSH_NS 300
+/* Tasks that run at most before a shuffled order is drawn again, tasks that are
+ * shuffled at once, and piles in which that is done. */
+#define SHUFFLED_RUN 8u
+#define SHUFFLED_MOST 64u
+#define SHUFFLED_PILES 8u
 
 static struct sim_process *process_of(struct backend *backend)
 {
@@ -38,6 +45,39 @@ static void sim_cancel(struct backend *backend, struct op *op)
 	sim_own(process->world, process->owner);
 }
 
+/* Deals those that are ready out into piles, and puts these together. */
+static void shuffle(struct sim_process *process)
+{
+	struct rt *rt = process->rt;
+	struct sim_random *lot = &process->world->lot;
+	struct task *rest = rt->ready_first, *first[SHUFFLED_PILES] = { 0 };
+	struct task **last[SHUFFLED_PILES], **end = &rt->ready_first;
+
+	rt->spell = SCHED_BUDGET;
+	if (!sim_luck(process->world, process->world->faults.shuffled))
+		return;
+	rt->budget = rt->spell = 1 + sim_random_below(lot, SHUFFLED_RUN);
+	for (uint32_t i = 0; i < SHUFFLED_PILES; i++)
+		last[i] = &first[i];
+	for (uint32_t n = 0; n < SHUFFLED_MOST && rest; n++) {
+		uint32_t pile = sim_random_below(lot, SHUFFLED_PILES);
+
+		*last[pile] = rest;
+		last[pile] = &rest->next;
+		rest = rest->next;
+	}
+	for (uint32_t i = 0; i < SHUFFLED_PILES; i++) {
+		if (last[i] == &first[i])
+			continue;
+		*end = first[i];
+		end = last[i];
+	}
+	*end = rest;
+	if (!rest && rt->ready_first)
+		rt->ready_last = (struct task *)((char *)end -
+						 offsetof(struct task, next));
+}
+
 static void sim_wait(struct backend *backend,
 		     const int64_t latest[CLOCK_ID_COUNT])
 {
@@ -49,6 +89,7 @@ static void sim_wait(struct backend *backend,
 	sim_sleep(process, latest);
 	sched_pause(process->rt); /* whoever goes on here is the owner again */
 	sim_op_deliver(process);
+	shuffle(process);
 }
 
 static void sim_flush(struct backend *backend)
@@ -60,6 +101,7 @@ static void sim_flush(struct backend *backend)
 	if (sim_spins(process->world))
 		sched_pause(process->rt); /* for good */
 	sim_op_deliver(process);
+	shuffle(process);
 }
 
 static int64_t sim_now(struct backend *backend, enum clock_id clock)
@@ -128,6 +170,8 @@ int backend_sim_new(struct backend **out, struct rt *rt, void *arg)
 
 	process->backend.ops = &sim_ops;
 	process->backend.counters = &rt->counters;
+	if (process->world->faults.shuffled)
+		rt->spell = 1;
 	*out = &process->backend;
 	return 0;
 }

@@ -59,7 +59,7 @@ int rt_new(struct rt **out, const struct rt_options *options)
 	for (int i = 0; i < TASK_STACK_COUNT; i++)
 		stack_pool_init(&rt->stacks[i], stack_sizes[i], rt->max_tasks,
 				options->mprotect_guards);
-	rt->budget = SCHED_BUDGET;
+	rt->budget = rt->spell = SCHED_BUDGET;
 	int err = choose_backend(rt, options);
 	if (err) {
 		free(rt);
@@ -99,7 +99,7 @@ bool rt_step(struct rt *rt, int *result)
 		struct task *task = rt->ready_first;
 
 		rt->ready_first = rt->ready_last = NULL;
-		rt->budget = SCHED_BUDGET;
+		rt->budget = rt->spell;
 		rt->current = task;
 		task->state = TASK_RUNNING;
 		rt->from_thread = true;

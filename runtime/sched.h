@@ -69,7 +69,8 @@ struct rt {
 	int uring_err; /* why it is not io_uring, 0: it is, or need not be */
 	struct task *current;
 	struct task *ready_first, *ready_last;
-	uint32_t budget;
+	uint32_t budget; /* of tasks, until the next look */
+	uint32_t spell;	 /* what it begins with: SCHED_BUDGET on a kernel */
 	bool now_known[CLOCK_ID_COUNT];
 	int64_t trimmed; /* MONOTONIC, when stacks were last trimmed */
 	int64_t now[CLOCK_ID_COUNT];

@@ -369,11 +369,15 @@ static int attempt(struct sim_op *record)
 	return attempt_on(file, record->op);
 }
 
+/* A cancellation that came too late for it not to begin is in time for it not
+ * to wait. */
 static void start(struct sim_op *record)
 {
 	int res = attempt(record);
 
-	if (res == SIM_AGAIN)
+	if (res == SIM_AGAIN && record->op->state == OP_CANCELLING)
+		finish(record, -ECANCELED);
+	else if (res == SIM_AGAIN)
 		wait_in(sim_file_at(record->process, record->fd), record);
 	else
 		finish(record, res);

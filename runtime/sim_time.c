@@ -37,6 +37,19 @@ static void woken(struct sim_event *event)
 				       offsetof(struct sim_process, wake)));
 }
 
+/* A time on a clock that began at `base`, on the world's: the end of time where
+ * that is past it. */
+static int64_t world_time(int64_t latest, int64_t base)
+{
+	int64_t at;
+
+	if (latest == INT64_MAX)
+		return INT64_MAX;
+	if (__builtin_sub_overflow(latest, base, &at))
+		return latest < 0 ? INT64_MIN : INT64_MAX;
+	return at;
+}
+
 void sim_sleep(struct sim_process *process,
 	       const int64_t latest[CLOCK_ID_COUNT])
 {
@@ -48,13 +61,15 @@ void sim_sleep(struct sim_process *process,
 		int64_t base = i == CLOCK_ID_BOOTTIME ? machine->boot_base
 						      : machine->mono_base;
 
-		if (latest[i] != INT64_MAX && latest[i] - base < at)
-			at = latest[i] - base;
+		int64_t on_world = world_time(latest[i], base);
+
+		if (on_world < at)
+			at = on_world;
 	}
 	process->state = SIM_ASLEEP;
 	if (process->done_first || at <= world->time)
 		sim_make_ready(process);
-	else if (at != INT64_MAX)
+	else if (at < INT64_MAX - world->faults.late_max)
 		sim_at(world, &process->wake,
 		       at + sim_between(world, 0, world->faults.late_max),
 		       woken);

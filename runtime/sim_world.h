@@ -79,6 +79,11 @@ struct sim_faults {
 	uint32_t short_io;	/* pipes and sockets: less than asked for */
 	uint32_t no_descriptor; /* -EMFILE */
 
+	/* Of the looks that a process takes at what has come: its tasks that
+	 * are ready go on in any order, and after few of them it looks again.
+	 * Without, they go on in the order in which they became ready. */
+	uint32_t shuffled;
+
 	/* Of attempts to connect. */
 	uint32_t refused, unreachable, lost;
 	/* Of pieces sent. */

@@ -51,7 +51,7 @@ static void trim_stacks(struct rt *rt)
 
 void sched_turn(struct rt *rt, bool block)
 {
-	rt->budget = SCHED_BUDGET;
+	rt->budget = rt->spell;
 	if (block) {
 		int64_t latest[CLOCK_ID_COUNT];
 		bool idle = true;

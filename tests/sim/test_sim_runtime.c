@@ -43,6 +43,7 @@ static void in_worlds(void (*body)(struct rt *rt, struct job *job))
 		faults->slow = seed % 3 ? 200000 : 0;
 		faults->interrupted = seed % 5 ? 50000 : 0;
 		faults->late_cancel = seed % 4 ? 300000 : 0;
+		faults->shuffled = seed % 7 ? SIM_ALWAYS / 2 : 0;
 		faults->short_io = seed % 7 ? 200000 : 0;
 		process = stage_start(&job.s, job.s.a, "job", job_main, &job);
 		sim_pipe(process, &job.in, process, &job.out,

@@ -44,6 +44,7 @@ static void in_worlds(void (*body)(struct rt *rt, struct job *job), int seeds)
 		faults->slow = seed % 3 ? 200000 : 0;
 		faults->interrupted = seed % 5 ? 50000 : 0;
 		faults->late_cancel = seed % 4 ? 300000 : 0;
+		faults->shuffled = seed % 7 ? SIM_ALWAYS / 2 : 0;
 		stage_start(&job.s, job.s.a, "job", job_main, &job);
 		stage_run(&job.s);
 		stage_close(&job.s);

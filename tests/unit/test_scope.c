@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "tests/unit/rt_fixture.h"
+#include "tests/sim/rt_worlds.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "runtime/chan.h"
@@ -40,7 +39,7 @@ static void receiver(struct rt *rt, void *arg)
 	struct probe *probe = arg;
 	char byte;
 
-	probe->result = (int)io_recv(rt, probe->fd, &byte, 1, DEADLINE_NEVER);
+	probe->result = (int)io_read(rt, probe->fd, &byte, 1, DEADLINE_NEVER);
 	end(rt, probe);
 }
 
@@ -61,6 +60,16 @@ static void taker(struct rt *rt, void *arg)
 	end(rt, probe);
 }
 
+static void make_pipe(struct rt *rt, int ends[2])
+{
+	ends[0] = ends[1] = -1;
+	if (!rt_simulated())
+		assert_int_equal(pipe(ends), 0);
+	else
+		sim_pipe(sim_process_of(rt), &ends[0], sim_process_of(rt),
+			 &ends[1], 4096);
+}
+
 /* Whatever a task is parked in, cancelling its scope ends it, and everything
  * it tries to park in afterwards ends at once. */
 static void everywhere(struct rt *rt, struct deadline deadline, int reason)
@@ -70,7 +79,7 @@ static void everywhere(struct rt *rt, struct deadline deadline, int reason)
 	struct scope scope;
 	int pair[2];
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	make_pipe(rt, pair);
 	event_init(rt, &event);
 	probes[1].fd = pair[0];
 	probes[2].event = &event;
@@ -80,7 +89,7 @@ static void everywhere(struct rt *rt, struct deadline deadline, int reason)
 	task_spawn(&scope, "recv", TASK_STACK_SMALL, receiver, &probes[1]);
 	task_spawn(&scope, "event", TASK_STACK_SMALL, waiter, &probes[2]);
 	task_spawn(&scope, "chan", TASK_STACK_SMALL, taker, &probes[3]);
-	task_yield(rt);
+	rt_settle(rt);
 	if (deadline_is_never(deadline))
 		scope_cancel(&scope, reason);
 	assert_int_equal(scope_join(&scope), reason);
@@ -89,21 +98,21 @@ static void everywhere(struct rt *rt, struct deadline deadline, int reason)
 		assert_int_equal(probes[i].again, reason);
 	}
 	chan_free(probes[3].chan);
-	close(pair[0]);
-	close(pair[1]);
+	io_close(rt, pair[0]);
+	io_close(rt, pair[1]);
 }
 
 static void cancelling_reaches_everything(struct rt *rt)
 {
 	everywhere(rt, DEADLINE_NEVER, -ECANCELED);
 }
-RT_TEST(cancelling_reaches_everything)
+RT_WORLDS_TEST(cancelling_reaches_everything)
 
 static void a_deadline_cancels_with_its_own_reason(struct rt *rt)
 {
 	everywhere(rt, deadline_in_ms(rt, 5), -ETIMEDOUT);
 }
-RT_TEST(a_deadline_cancels_with_its_own_reason)
+RT_WORLDS_TEST(a_deadline_cancels_with_its_own_reason)
 
 static void a_cancelled_scope_takes_no_tasks(struct rt *rt)
 {
@@ -117,7 +126,7 @@ static void a_cancelled_scope_takes_no_tasks(struct rt *rt)
 		-ECANCELED);
 	scope_close(&scope);
 }
-RT_TEST(a_cancelled_scope_takes_no_tasks)
+RT_WORLDS_TEST(a_cancelled_scope_takes_no_tasks)
 
 /* A task cancelled before it first runs still runs, and sees it. */
 static void a_task_cancelled_before_it_ran_sees_it(struct rt *rt)
@@ -130,7 +139,7 @@ static void a_task_cancelled_before_it_ran_sees_it(struct rt *rt)
 	scope_close(&scope);
 	assert_int_equal(probe.result, -ECANCELED);
 }
-RT_TEST(a_task_cancelled_before_it_ran_sees_it)
+RT_WORLDS_TEST(a_task_cancelled_before_it_ran_sees_it)
 
 static void family(struct rt *rt, void *arg)
 {
@@ -156,13 +165,12 @@ static void cancelling_goes_down_the_tree(struct rt *rt)
 
 	scope_open(rt, &scope, DEADLINE_NEVER);
 	task_spawn(&scope, "parent", TASK_STACK_SMALL, family, &parent);
-	task_yield(rt);
-	task_yield(rt);
+	rt_settle(rt);
 	scope_close(&scope);
 	assert_int_equal(parent.result, -ECANCELED);
 	assert_int_equal(clock, 2);
 }
-RT_TEST(cancelling_goes_down_the_tree)
+RT_WORLDS_TEST(cancelling_goes_down_the_tree)
 
 static void waiting_for_a_scope_can_time_out(struct rt *rt)
 {
@@ -176,7 +184,7 @@ static void waiting_for_a_scope_can_time_out(struct rt *rt)
 	scope_close(&scope);
 	assert_int_equal(scope.count, 0);
 }
-RT_TEST(waiting_for_a_scope_can_time_out)
+RT_WORLDS_TEST(waiting_for_a_scope_can_time_out)
 
 /* The first reason stays. */
 static void the_first_reason_stays(struct rt *rt)
@@ -186,13 +194,13 @@ static void the_first_reason_stays(struct rt *rt)
 
 	scope_open(rt, &scope, DEADLINE_NEVER);
 	task_spawn(&scope, "sleep", TASK_STACK_SMALL, sleeper, &probe);
-	task_yield(rt);
+	rt_settle(rt);
 	scope_cancel(&scope, -ETIMEDOUT);
 	scope_cancel(&scope, -ECANCELED);
 	assert_int_equal(scope_join(&scope), -ETIMEDOUT);
 	assert_int_equal(probe.result, -ETIMEDOUT);
 }
-RT_TEST(the_first_reason_stays)
+RT_WORLDS_TEST(the_first_reason_stays)
 
 struct late {
 	struct scope *scope;
@@ -236,14 +244,14 @@ static void joining_leaves_no_task_behind(struct rt *rt)
 	scope_open(rt, &scope, DEADLINE_NEVER);
 	scope_open(rt, &other, DEADLINE_NEVER);
 	task_spawn(&other, "spawner", TASK_STACK_SMALL, spawns_last, &late);
-	task_yield(rt);
+	rt_settle(rt);
 	task_spawn(&scope, "last", TASK_STACK_SMALL, lets_go, &go);
 	assert_int_equal(scope_join(&scope), 0);
 	assert_true(late.done);
 	assert_int_equal(scope.count, 0);
 	scope_close(&other);
 }
-RT_TEST(joining_leaves_no_task_behind)
+RT_ORDER_TEST(joining_leaves_no_task_behind)
 
 static void open_late(struct rt *rt, void *arg)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "tests/unit/rt_fixture.h"
+#include "tests/sim/rt_worlds.h"
 
 #include <errno.h>
 
@@ -59,7 +59,7 @@ static void so_many_at_once_in_the_order_they_came(struct rt *rt)
 	assert_int_equal(slots.free, COUNT);
 	assert_int_equal(slots.waiting, 0);
 }
-RT_TEST(so_many_at_once_in_the_order_they_came)
+RT_ORDER_TEST(so_many_at_once_in_the_order_they_came)
 
 /* Who gives a slot and asks again stands behind those who wait. */
 static void nobody_is_overtaken(struct rt *rt)
@@ -74,7 +74,7 @@ static void nobody_is_overtaken(struct rt *rt)
 	scope_open(rt, &scope, DEADLINE_NEVER);
 	assert_int_equal(slots_take(&slots, DEADLINE_NEVER), 0);
 	task_spawn(&scope, "user", TASK_STACK_SMALL, use, &user);
-	task_yield(rt);
+	rt_settle(rt);
 	slots_give(&slots);
 	assert_int_equal(slots_take(&slots, DEADLINE_NEVER), 0);
 	assert_int_equal(user.place, 1);
@@ -82,7 +82,7 @@ static void nobody_is_overtaken(struct rt *rt)
 	scope_join(&scope);
 	assert_int_equal(slots.free, 1);
 }
-RT_TEST(nobody_is_overtaken)
+RT_WORLDS_TEST(nobody_is_overtaken)
 
 static void who_waits_too_long_leaves_the_line(struct rt *rt)
 {
@@ -112,7 +112,7 @@ static void who_waits_too_long_leaves_the_line(struct rt *rt)
 	assert_int_equal(patient.place, 1);
 	assert_int_equal(slots.free, 1);
 }
-RT_TEST(who_waits_too_long_leaves_the_line)
+RT_WORLDS_TEST(who_waits_too_long_leaves_the_line)
 
 static void who_is_cancelled_leaves_the_line(struct rt *rt)
 {
@@ -129,7 +129,7 @@ static void who_is_cancelled_leaves_the_line(struct rt *rt)
 	assert_int_equal(slots_take(&slots, DEADLINE_NEVER), 0);
 	task_spawn(&doomed, "victim", TASK_STACK_SMALL, use, &victim);
 	task_spawn(&scope, "other", TASK_STACK_SMALL, use, &other);
-	task_yield(rt);
+	rt_settle(rt);
 	assert_int_equal(slots.waiting, 2);
 	/* One that has not even begun to wait. */
 	task_spawn(&doomed, "late", TASK_STACK_SMALL, use, &late);
@@ -143,7 +143,7 @@ static void who_is_cancelled_leaves_the_line(struct rt *rt)
 	assert_int_equal(other.place, 1);
 	assert_int_equal(slots.free, 1);
 }
-RT_TEST(who_is_cancelled_leaves_the_line)
+RT_WORLDS_TEST(who_is_cancelled_leaves_the_line)
 
 /* Granted and cancelled in one turn: it has the slot, and gives it back. */
 static void a_slot_is_not_lost_to_a_cancelled_task(struct rt *rt)
@@ -158,7 +158,7 @@ static void a_slot_is_not_lost_to_a_cancelled_task(struct rt *rt)
 	scope_open(rt, &doomed, DEADLINE_NEVER);
 	assert_int_equal(slots_take(&slots, DEADLINE_NEVER), 0);
 	task_spawn(&doomed, "user", TASK_STACK_SMALL, use, &user);
-	task_yield(rt);
+	rt_settle(rt);
 	slots_give(&slots);
 	scope_cancel(&doomed, -ECANCELED);
 	scope_join(&doomed);
@@ -166,7 +166,7 @@ static void a_slot_is_not_lost_to_a_cancelled_task(struct rt *rt)
 	assert_int_equal(slots.free, 1);
 	assert_int_equal(slots.waiting, 0);
 }
-RT_TEST(a_slot_is_not_lost_to_a_cancelled_task)
+RT_WORLDS_TEST(a_slot_is_not_lost_to_a_cancelled_task)
 
 int main(void)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "tests/unit/rt_fixture.h"
+#include "tests/sim/rt_worlds.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -45,7 +45,7 @@ static void yields_take_turns(struct rt *rt)
 	assert_int_equal(scope_join(&scope), 0);
 	assert_string_equal(order.seen, "abcabcabc");
 }
-RT_TEST(yields_take_turns)
+RT_ORDER_TEST(yields_take_turns)
 
 static void spin(struct rt *rt, void *arg)
 {
@@ -68,7 +68,7 @@ static void busy_tasks_do_not_starve_timers(struct rt *rt)
 	stop = true;
 	scope_join(&scope);
 }
-RT_TEST(busy_tasks_do_not_starve_timers)
+RT_WORLDS_TEST(busy_tasks_do_not_starve_timers)
 
 static void wait_event(struct rt *rt, void *arg)
 {
@@ -117,12 +117,12 @@ static void thirty_thousand_tasks_can_be_parked(struct rt *rt)
 		assert_int_equal(task_spawn(&scope, "waiter", TASK_STACK_SMALL,
 					    wait_event, &go),
 				 0);
-	task_yield(rt);
+	rt_settle(rt);
 	assert_int_equal(scope.count, MANY);
 	event_set(&go);
 	assert_int_equal(scope_join(&scope), 0);
 }
-RT_TEST(thirty_thousand_tasks_can_be_parked)
+RT_IN_WORLDS(thirty_thousand_tasks_can_be_parked, RT_WORLDS_FEW, RT_SHUFFLED)
 
 static int spawn_until_refused(struct rt *rt, uint32_t at_most, uint32_t *made)
 {
@@ -237,6 +237,7 @@ static void test_runtimes_nest(void **state)
 }
 
 struct lines {
+	const char *own;
 	int count;
 	bool waiter, self;
 };
@@ -248,27 +249,28 @@ static void see_line(const char *line, void *arg)
 	lines->count++;
 	if (strncmp(line, "waiter ", 7) == 0 && strstr(line, "event"))
 		lines->waiter = true;
-	if (strncmp(line, "test ", 5) == 0 && strstr(line, "running"))
+	if (strncmp(line, lines->own, strlen(lines->own)) == 0 &&
+	    strstr(line, "running"))
 		lines->self = true;
 }
 
 static void the_task_list_tells_who_waits_for_what(struct rt *rt)
 {
-	struct lines lines = { 0 };
+	struct lines lines = { .own = task_name(rt) };
 	struct event go;
 	struct scope scope;
 
 	event_init(rt, &go);
 	scope_open(rt, &scope, DEADLINE_NEVER);
 	task_spawn(&scope, "waiter", TASK_STACK_SMALL, wait_event, &go);
-	task_yield(rt);
+	rt_settle(rt);
 	rt_each_task(rt, see_line, &lines);
 	scope_close(&scope);
 	assert_int_equal(lines.count, 2);
 	assert_true(lines.waiter);
 	assert_true(lines.self);
 }
-RT_TEST(the_task_list_tells_who_waits_for_what)
+RT_WORLDS_TEST(the_task_list_tells_who_waits_for_what)
 
 int main(void)
 {

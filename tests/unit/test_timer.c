@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "tests/unit/rt_fixture.h"
+#include "tests/sim/rt_worlds.h"
 
 #include <errno.h>
 #include <time.h>
@@ -74,7 +74,7 @@ static void the_heap_agrees_with_a_model(struct rt *rt)
 	free(alarms);
 	free(due);
 }
-RT_TEST(the_heap_agrees_with_a_model)
+RT_IN_WORLDS(the_heap_agrees_with_a_model, RT_WORLDS_FEW, RT_SHUFFLED)
 
 struct nap {
 	int64_t ns;
@@ -113,7 +113,7 @@ static void sleepers_wake_in_order(struct rt *rt)
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(naps[i].order, shuffled[i]);
 }
-RT_TEST(sleepers_wake_in_order)
+RT_ORDER_TEST(sleepers_wake_in_order)
 
 /* Timers whose slacks overlap cost one wake-up, not one each. Where a ring was
  * set up and then refused, its end interrupts a wait or two as well. */
@@ -131,7 +131,7 @@ static void timers_within_their_slack_fire_together(struct rt *rt)
 		assert_int_equal(alarms[i].fired, 1);
 	assert_in_range(rt_counters(rt)->waits - before, 1, 4);
 }
-RT_TEST(timers_within_their_slack_fire_together)
+RT_WORLDS_TEST(timers_within_their_slack_fire_together)
 
 static void cadence(struct rt *rt)
 {
@@ -155,7 +155,7 @@ static void cadence(struct rt *rt)
 	assert_int_equal(deadline_earlier(rt, late, DEADLINE_NEVER).ns,
 			 late.ns);
 }
-RT_TEST(cadence)
+RT_WORLDS_TEST(cadence)
 
 static void test_cadence_through_a_timerfd(void **state)
 {
@@ -172,7 +172,7 @@ static void deadlines_do_not_overflow(struct rt *rt)
 	assert_int_equal(task_sleep(rt, DEADLINE_NOW), 0);
 	assert_int_equal(task_sleep(rt, deadline_cadence(INT64_MIN, 0)), 0);
 }
-RT_TEST(deadlines_do_not_overflow)
+RT_WORLDS_TEST(deadlines_do_not_overflow)
 
 static int nap_in_ms(struct rt *rt, void *arg)
 {
@@ -204,7 +204,7 @@ static void an_overdue_timer_fires_at_once(struct rt *rt)
 
 	assert_int_equal(task_sleep(rt, overdue), 0);
 }
-RT_TEST(an_overdue_timer_fires_at_once)
+RT_WORLDS_TEST(an_overdue_timer_fires_at_once)
 
 static void odd_deadlines(struct rt *rt)
 {
@@ -220,7 +220,7 @@ static void odd_deadlines(struct rt *rt)
 	assert_int_equal(task_sleep(rt, deadline_in_ms(rt, 1)), 0);
 	scope_close(&scope);
 }
-RT_TEST(odd_deadlines)
+RT_WORLDS_TEST(odd_deadlines)
 
 static void test_odd_deadlines_through_a_timerfd(void **state)
 {
