@@ -563,10 +563,6 @@ int backend_uring_new(struct backend **out, const struct rt_options *options,
 			      options->backend == RT_BACKEND_URING);
 	if (err)
 		goto no_ring;
-	if (!(u->ring.features & IORING_FEAT_EXT_ARG)) {
-		err = -ENOSYS;
-		goto too_old;
-	}
 	u->base.ops = &uring_ops;
 	u->base.counters = counters;
 	u->boot_fd = -1;

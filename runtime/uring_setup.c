@@ -92,7 +92,7 @@ bool uring_set_clock(struct io_uring *ring, int clock_id)
 				 &clock, 0) == 0;
 }
 
-/* Of the operations in use, the one that came last: Linux 5.15. */
+/* Of all that is used, what came last: Linux 5.15. */
 bool uring_knows_all(struct io_uring *ring)
 {
 	struct io_uring_probe *probe = io_uring_get_probe_ring(ring);

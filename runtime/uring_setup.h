@@ -16,7 +16,7 @@
  * -errno. */
 int uring_setup(struct io_uring *ring, unsigned entries, bool patient);
 
-/* Whether the kernel knows every operation that is used here. */
+/* Whether the kernel knows all that is used of it. */
 bool uring_knows_all(struct io_uring *ring);
 
 /* Has the ring's waits be on that clock: false where kernels cannot. */
