@@ -35,7 +35,8 @@ struct uring_files {
 bool uring_files_take(struct uring_files *files, struct op *op);
 /* The ring has tried, and says *res: gives it to the thread if it would have
  * had to wait: true. Where there can be no thread it is done here and now, and
- * *res is what came of it. */
+ * *res is what came of it. Reading a FIFO that was opened by its name is
+ * -EOPNOTSUPP once, and from then on the ring's business. */
 bool uring_files_retry(struct uring_files *files, struct op *op, int32_t *res);
 
 /* Lets a prepared entry fail where it would have to wait. */
