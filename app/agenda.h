@@ -26,8 +26,8 @@
 struct agenda;
 struct rt;
 
-#define AGENDA_RUNNING_MAX 128u
-#define AGENDA_LATER_MAX 64u
+#define AGENDA_RUNNING_MAX 160u
+#define AGENDA_LATER_MAX 128u
 
 enum agenda_class { AGENDA_FIRST, AGENDA_LATER };
 

@@ -403,10 +403,13 @@ static void settle(struct receiver *receiver, struct feed *feed,
 static bool take_page(struct receiver *receiver, struct feed *feed,
 		      const struct feed_rows *rows, size_t room)
 {
-	struct batch *batch = calloc(1, sizeof(*batch));
+	struct batch *batch;
 	bool again;
 	int err, failed;
 
+	if (feed_rows_count(rows) == 0 && !feed->unsaved)
+		return false; /* as nearly always */
+	batch = calloc(1, sizeof(*batch));
 	if (batch == NULL)
 		return false;
 	receiver->batch = batch;

@@ -38,10 +38,22 @@ void workspace_init(struct workspace *workspace,
 	workspace->places = 1;
 }
 
+/* Among how many it has its place: those that the platform's limit leaves out
+ * need none. */
+static uint32_t places_of(const struct workspace *workspace)
+{
+	const struct pace *pace = workspace->deps.who->pace;
+	uint32_t fitting = pace ? pace_fitting(pace) : UINT32_MAX;
+
+	return workspace->place < fitting && fitting < workspace->places
+		       ? fitting
+		       : workspace->places;
+}
+
 int64_t workspace_phase(const struct workspace *workspace, uint32_t interval_ms)
 {
 	int64_t ms =
-		(int64_t)interval_ms * workspace->place / workspace->places;
+		(int64_t)interval_ms * workspace->place / places_of(workspace);
 
 	return workspace->started_ns +
 	       ms / WORKSPACE_STEP_MS * WORKSPACE_STEP_MS * CLOCK_NS_PER_MS;
@@ -310,6 +322,33 @@ static bool must_wait(const struct workspace *workspace,
 	return wait > 0;
 }
 
+/* Whether the platform's limit leaves this one its beats. */
+static bool fits(struct workspace *workspace)
+{
+	const struct workspace_deps *deps = &workspace->deps;
+	const struct pace *pace = deps->who->pace;
+	bool out = pace && workspace->place >= pace_fitting(pace);
+
+	/* Each in its turn: the log takes so much at a time. */
+	if (out && !workspace->left_out && workspace->due_ns == 0)
+		return false;
+	if (out && !workspace->left_out)
+		log_error(deps->log,
+			  "molecule-mcp: workspace %s is not kept online: the "
+			  "platform lets this machine ask %u times a minute, "
+			  "which is enough for the heartbeats of %u of %u "
+			  "workspaces. Raise the platform's limit, or serve "
+			  "some of them from another address",
+			  deps->who->workspace_id, pace->limit,
+			  pace_fitting(pace), pace->members);
+	else if (!out && workspace->left_out)
+		log_warning(deps->log,
+			    "molecule-mcp: workspace %s is kept online again",
+			    deps->who->workspace_id);
+	workspace->left_out = out;
+	return !out;
+}
+
 static void register_run(struct agenda_item *item)
 {
 	struct workspace *workspace =
@@ -318,6 +357,13 @@ static void register_run(struct agenda_item *item)
 	struct rt *rt = workspace->deps.rt;
 	int64_t retry_ms, pause;
 
+	if (!fits(workspace)) {
+		agenda_at(workspace->agenda, item,
+			  clock_now(rt, CLOCK_ID_BOOTTIME) +
+				  WORKSPACE_BACKOFF_MAX_MS * CLOCK_NS_PER_MS,
+			  WORKSPACE_SLACK_MS);
+		return;
+	}
 	if (must_wait(workspace, item, PACE_CALL))
 		return;
 	if (workspace->deps.greeted && workspace->deps.who->url->https)
@@ -417,28 +463,32 @@ static void beat(struct workspace *workspace, int64_t *retry_ms)
 	platform_reply_free(&reply);
 }
 
-/* Whether the platform's limit leaves this one its beats. */
-static bool fits(struct workspace *workspace)
+static uint32_t beat_interval_ms(const struct workspace *workspace)
 {
-	const struct workspace_deps *deps = &workspace->deps;
-	const struct pace *pace = deps->who->pace;
-	bool out = pace && workspace->place >= pace_fitting(pace);
+	const struct pace *pace = workspace->deps.who->pace;
 
-	if (out && !workspace->left_out)
-		log_error(deps->log,
-			  "molecule-mcp: workspace %s is not kept online: the "
-			  "platform lets this machine ask %u times a minute, "
-			  "which is enough for the heartbeats of %u of %u "
-			  "workspaces. Raise the platform's limit, or serve "
-			  "some of them from another address",
-			  deps->who->workspace_id, pace->limit,
-			  pace_fitting(pace), pace->members);
-	else if (!out && workspace->left_out)
-		log_warning(deps->log,
-			    "molecule-mcp: workspace %s is kept online again",
-			    deps->who->workspace_id);
-	workspace->left_out = out;
-	return !out;
+	return pace ? pace_beat_ms(pace) : workspace->deps.config->heartbeat_ms;
+}
+
+/* Where the limit stretches the cadence the first beats are not for all at
+ * once: they would use up a window, and wait together for the next one. */
+static bool comes_in_turn(const struct workspace *workspace)
+{
+	return workspace->due_ns == 0 &&
+	       beat_interval_ms(workspace) >
+		       workspace->deps.config->heartbeat_ms;
+}
+
+/* Puts the next beat on the agenda. */
+static void plan_beat(struct workspace *workspace, int64_t retry_ms)
+{
+	uint32_t interval_ms = beat_interval_ms(workspace);
+	struct deadline next = workspace_cadence(
+		workspace->deps.rt, workspace_phase(workspace, interval_ms),
+		interval_ms, retry_ms);
+
+	workspace->due_ns = next.ns;
+	agenda_at(workspace->agenda, &workspace->beat, next.ns, next.slack_ms);
 }
 
 static void beat_run(struct agenda_item *item)
@@ -447,25 +497,18 @@ static void beat_run(struct agenda_item *item)
 		(struct workspace *)((char *)item -
 				     offsetof(struct workspace, beat));
 	struct rt *rt = workspace->deps.rt;
-	const struct pace *pace = workspace->deps.who->pace;
-	struct deadline next;
 	int64_t retry_ms = -1;
-	uint32_t interval_ms;
 
-	if (workspace->resting || workspace->rejected ||
-	    must_wait(workspace, item, PACE_BEAT))
-		return;
-	task_patient(rt, true);
-	if (fits(workspace))
-		beat(workspace, &retry_ms);
 	if (workspace->resting || workspace->rejected)
 		return;
-	interval_ms = pace ? pace_beat_ms(pace)
-			   : workspace->deps.config->heartbeat_ms;
-	next = workspace_cadence(rt, workspace_phase(workspace, interval_ms),
-				 interval_ms, retry_ms);
-	workspace->due_ns = next.ns;
-	agenda_at(workspace->agenda, item, next.ns, next.slack_ms);
+	if (fits(workspace) && !comes_in_turn(workspace)) {
+		if (must_wait(workspace, item, PACE_BEAT))
+			return;
+		task_patient(rt, true);
+		beat(workspace, &retry_ms);
+	}
+	if (!workspace->resting && !workspace->rejected)
+		plan_beat(workspace, retry_ms);
 }
 
 int workspace_start(struct workspace *workspace, struct agenda *agenda)

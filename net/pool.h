@@ -30,8 +30,8 @@ struct trust_options;
 struct proxy_options;
 struct resolver;
 
-#define POOL_PER_ORIGIN_MAX 128
-#define POOL_COMMON_MAX 96 /* of them for what is not urgent */
+#define POOL_PER_ORIGIN_MAX 176
+#define POOL_COMMON_MAX 144 /* of them for what is not urgent */
 #define POOL_IDLE_MS 90000
 /* How late an idle connection may be dropped: the process is not woken for
  * it if it wakes for anything else by then. */

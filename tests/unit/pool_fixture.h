@@ -12,7 +12,7 @@
 
 #include "net/pool.h"
 
-#define PEERS_MAX 200
+#define PEERS_MAX 256
 
 /* The other side: accepts everything, and closes what it is told to. */
 struct origin {

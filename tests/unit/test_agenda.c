@@ -6,7 +6,7 @@
 
 #include "app/agenda.h"
 
-#define MANY 200
+#define MANY 400
 
 struct job {
 	struct agenda_item item; /* first: the item is the job */
