@@ -275,9 +275,34 @@ static int send_large(struct call *c, struct http_stream *s)
 
 static void stream_drop(struct http_stream *s, bool reusable)
 {
-	pool_give(s->pool, s->conn, reusable);
+	struct pool_conn *conn = s->conn;
+
 	http_reader_free(&s->reader);
-	free(s);
+	conn->scratch = s;
+	pool_give(s->pool, conn, reusable);
+}
+
+/* Gets a connection, and the memory that stays with it. */
+static int stream_take(struct call *c, bool fresh, struct http_stream **out)
+{
+	struct pool_conn *conn;
+	int err = pool_take(c->pool, c->request->url,
+			    (fresh ? POOL_FRESH : 0) |
+				    (c->request->urgent ? POOL_URGENT : 0),
+			    &conn, c->pace.total);
+	if (err)
+		return err;
+	struct http_stream *s = conn->scratch;
+	if (!s)
+		s = malloc(sizeof(*s));
+	if (!s) {
+		pool_give(c->pool, conn, true);
+		return -ENOMEM;
+	}
+	conn->scratch = NULL;
+	s->conn = conn;
+	*out = s;
+	return 0;
 }
 
 /* One try on one connection. On failure *retry says whether the connection
@@ -286,18 +311,11 @@ static int attempt(struct call *c, bool fresh, struct http_stream **out,
 		   bool *retry)
 {
 	const struct http_request *request = c->request;
-	struct http_stream *s = malloc(sizeof(*s));
-	if (!s)
-		return -ENOMEM;
+	struct http_stream *s;
 	c->phase = HTTP_PHASE_CONNECT;
-	int err = pool_take(c->pool, request->url,
-			    (fresh ? POOL_FRESH : 0) |
-				    (request->urgent ? POOL_URGENT : 0),
-			    &s->conn, c->pace.total);
-	if (err) {
-		free(s);
+	int err = stream_take(c, fresh, &s);
+	if (err)
 		return err;
-	}
 	s->pool = c->pool;
 	s->sent = s->failed = false;
 	http_reader_init(&s->reader, s->conn->stream);

@@ -197,6 +197,7 @@ static void entry_close(struct entry *entry)
 
 	io_watch_stop(rt, &entry->end);
 	stream_close(entry->conn.stream);
+	free(entry->conn.scratch);
 	free(entry);
 }
 

@@ -37,9 +37,12 @@ struct resolver;
  * it if it wakes for anything else by then. */
 #define POOL_IDLE_SLACK_MS 15000
 
-/* A connection that somebody holds. Read-only but for `stream`. */
+/* A connection that somebody holds. Read-only but for `stream` and `scratch`,
+ * which is memory that the next holder may use: malloc'd, freed with the
+ * connection; NULL: none. */
 struct pool_conn {
 	struct stream *stream;
+	void *scratch;
 	bool reused; /* it has carried a request before */
 };
 
