@@ -59,6 +59,19 @@ int64_t workspace_phase(const struct workspace *workspace, uint32_t interval_ms)
 	       ms / WORKSPACE_STEP_MS * WORKSPACE_STEP_MS * CLOCK_NS_PER_MS;
 }
 
+static uint32_t beat_interval_ms(const struct workspace *workspace)
+{
+	const struct pace *pace = workspace->deps.who->pace;
+
+	return pace ? pace_beat_ms(pace) : workspace->deps.config->heartbeat_ms;
+}
+
+static bool is_stretched(const struct workspace *workspace)
+{
+	return beat_interval_ms(workspace) >
+	       workspace->deps.config->heartbeat_ms;
+}
+
 /* Has the heartbeat go on early. */
 static void nudge(struct workspace *workspace)
 {
@@ -284,8 +297,8 @@ static bool register_once(struct workspace *workspace,
 		workspace_failed(failures, deps, registration, &reply);
 	}
 	platform_reply_free(&reply);
-	/* The first beat has waited for this. */
-	if (!workspace->tried)
+	/* The first beat has waited for this, or it comes in its turn. */
+	if (!workspace->tried && !is_stretched(workspace))
 		nudge(workspace);
 	workspace->tried = true;
 	return over;
@@ -463,20 +476,11 @@ static void beat(struct workspace *workspace, int64_t *retry_ms)
 	platform_reply_free(&reply);
 }
 
-static uint32_t beat_interval_ms(const struct workspace *workspace)
-{
-	const struct pace *pace = workspace->deps.who->pace;
-
-	return pace ? pace_beat_ms(pace) : workspace->deps.config->heartbeat_ms;
-}
-
 /* Where the limit stretches the cadence the first beats are not for all at
  * once: they would use up a window, and wait together for the next one. */
 static bool comes_in_turn(const struct workspace *workspace)
 {
-	return workspace->due_ns == 0 &&
-	       beat_interval_ms(workspace) >
-		       workspace->deps.config->heartbeat_ms;
+	return workspace->due_ns == 0 && is_stretched(workspace);
 }
 
 /* Puts the next beat on the agenda. */

@@ -228,6 +228,15 @@ static int set_apart(struct rt *rt, void *arg)
 		 workspace_phase(b, k.config.heartbeat_ms));
 	CHECK(k.fleet.members[0].who.pace == k.fleet.members[1].who.pace);
 	CHECK_EQ(k.fleet.members[0].who.pace->members, 2);
+	/* Of ten, where the limit leaves four: evenly among these. */
+	k.fleet.members[1].who.pace->members = b->places = 10;
+	k.fleet.members[1].who.pace->limit = 6;
+	CHECK_EQ(pace_fitting(k.fleet.members[1].who.pace), 4);
+	CHECK_EQ(workspace_phase(b, 20000),
+		 b->started_ns + 5000 * CLOCK_NS_PER_MS);
+	b->place = 5;
+	CHECK_EQ(workspace_phase(b, 20000),
+		 b->started_ns + 10000 * CLOCK_NS_PER_MS);
 	work_close(&k);
 
 	work_open(&k, rt,
