@@ -89,6 +89,8 @@ static int put_in(struct agenda *agenda, struct agenda_item *item)
 	return 0;
 }
 
+static void run_item(struct rt *rt, void *arg);
+
 static void count_in(struct agenda_item *item)
 {
 	item->running = true;
@@ -109,23 +111,6 @@ static bool has_room(const struct agenda *agenda, enum agenda_class class)
 	return agenda->running < AGENDA_RUNNING_MAX &&
 	       (class == AGENDA_FIRST ||
 		agenda->running_later < AGENDA_LATER_MAX);
-}
-
-static void run_item(struct rt *rt, void *arg)
-{
-	struct agenda_item *item = arg;
-	struct agenda *agenda = item->agenda;
-
-	item->run(item);
-	count_out(item);
-	if (task_cancelled(rt))
-		return;
-	if (item->again) {
-		item->again = false;
-		put_in(agenda, item);
-	}
-	/* There is room for one more, or something new to wait for. */
-	cond_signal(&agenda->changed);
 }
 
 /* By who goes first. */
@@ -252,6 +237,27 @@ static int wake_keeper(struct agenda *agenda, const struct agenda_item *item)
 	if (agenda->keeper_asleep && item->latest < agenda->keeper_until)
 		cond_signal(&agenda->changed);
 	return 0;
+}
+
+/* The keeper looks at everything, so it is woken only when that is of use. */
+static void run_item(struct rt *rt, void *arg)
+{
+	struct agenda_item *item = arg;
+	struct agenda *agenda = item->agenda;
+	bool full;
+
+	item->run(item);
+	full = !has_room(agenda, item->class);
+	count_out(item);
+	if (task_cancelled(rt))
+		return;
+	if (item->again) {
+		item->again = false;
+		put_in(agenda, item);
+		wake_keeper(agenda, item);
+	}
+	if (full)
+		cond_signal(&agenda->changed);
 }
 
 int agenda_at(struct agenda *agenda, struct agenda_item *item, int64_t due,
