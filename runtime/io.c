@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stddef.h>
 
+#include "runtime/defect.h"
 #include "runtime/sched.h"
 
 /* An operation that a task waits for: the operation and its clause. */
@@ -29,7 +30,7 @@ static bool call_withdraw(struct clause *clause)
 	struct backend *backend = clause->wait->rt->backend;
 
 	backend->ops->cancel(backend, &call->op);
-	return false;
+	return DEFECT(BUFFER_REUSED);
 }
 
 /* Whether an interrupted operation has done nothing yet. */
@@ -183,6 +184,8 @@ static int transfer_all(struct rt *rt, enum op_code code, const char *what,
 		if (n <= 0)
 			break;
 		out += (size_t)n;
+		if (DEFECT(SHORT_WRITE) && code == OP_WRITE)
+			out = len;
 	}
 	if (done)
 		*done = out;

@@ -55,6 +55,7 @@ struct sim_file {
 	struct sim_file *next_poked;
 	int fd;
 	bool poked;
+	bool whole; /* nothing is done in part */
 };
 
 enum sim_stage {

@@ -264,10 +264,12 @@ void sim_op_deliver(struct sim_process *process)
 /* --- Attempts --- */
 
 /* How much of so many bytes is done at a time. */
-static uint32_t some_of(struct sim_world *world, uint32_t len, bool on_disk)
+static uint32_t some_of(const struct sim_file *file, uint32_t len)
 {
-	uint32_t chance = on_disk ? world->faults.short_file
-				  : world->faults.short_io;
+	struct sim_world *world = file->world;
+	uint32_t chance = file->whole	       ? 0
+			  : file->ops->on_disk ? world->faults.short_file
+					       : world->faults.short_io;
 
 	if (len > 1 && sim_luck(world, chance))
 		return 1 + sim_random_below(&world->lot, len);
@@ -276,16 +278,13 @@ static uint32_t some_of(struct sim_world *world, uint32_t len, bool on_disk)
 
 static int attempt_read(struct sim_file *file, const struct op *op)
 {
-	return file->ops->read(
-		file, op->u.rw.buf,
-		some_of(file->world, op->u.rw.len, file->ops->on_disk));
+	return file->ops->read(file, op->u.rw.buf, some_of(file, op->u.rw.len));
 }
 
 static int attempt_write(struct sim_file *file, const struct op *op)
 {
-	return file->ops->write(
-		file, op->u.rw.buf,
-		some_of(file->world, op->u.rw.len, file->ops->on_disk));
+	return file->ops->write(file, op->u.rw.buf,
+				some_of(file, op->u.rw.len));
 }
 
 static int attempt_exchange(struct sim_file *file, struct op *op)

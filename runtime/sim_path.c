@@ -308,6 +308,8 @@ static int do_rename(struct sim_process *process, const struct op *op,
 	group = sim_disk_group(disk);
 	sim_dir_set(to.dir, to.name, to.len, from->inode, group);
 	sim_dir_set(from->dir, from->name, from->len, NULL, group);
+	if (process->world->options.renamed)
+		process->world->options.renamed(process, op->u.file.new_path);
 	return 0;
 }
 

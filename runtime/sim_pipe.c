@@ -154,6 +154,11 @@ static struct pipe_end *end_new(struct pipe *pipe,
 	return end;
 }
 
+void sim_records(struct sim_process *process, int fd)
+{
+	sim_file_at(process, fd)->whole = true;
+}
+
 void sim_pipe(struct sim_process *reader, int *reader_fd,
 	      struct sim_process *writer, int *writer_fd, uint32_t capacity)
 {

@@ -61,6 +61,8 @@ struct sim_options {
 	/* Called when memory allocated from now on belongs to another: the
 	 * number of a process, or 0 for the world and its owner. */
 	void (*own)(unsigned owner);
+	/* Called when a process has given a file another name. */
+	void (*renamed)(struct sim_process *process, const char *to);
 	void *user; /* sim_user */
 };
 
@@ -228,5 +230,8 @@ int sim_descriptors(const struct sim_process *process);
  * descriptor that is -1 is chosen. Not short of descriptors. */
 void sim_pipe(struct sim_process *reader, int *reader_fd,
 	      struct sim_process *writer, int *writer_fd, uint32_t capacity);
+/* From now on nothing is read from this descriptor, or written to it, in part:
+ * as with one that gives records. */
+void sim_records(struct sim_process *process, int fd);
 
 #endif
