@@ -207,7 +207,7 @@ static int refuse_config(struct app *app, int err)
 
 static int start_network(struct app *app)
 {
-	app->resolver = resolver_new(app->rt);
+	app->resolver = resolver_new_names(app->rt, app->names);
 	if (app->resolver == NULL)
 		return -ENOMEM;
 	app->pool = pool_new(app->rt, app->resolver);
@@ -376,7 +376,8 @@ static int start_services(struct app *app)
 
 	when.slack_ms = SETTLE_SLACK_MS;
 	app->settled = UINT64_MAX;
-	timer_arm(app->rt, &app->settle, when, settle);
+	if (app->alone)
+		timer_arm(app->rt, &app->settle, when, settle);
 #endif
 	return err == 0 ? fleet_start(&app->fleet, &app->services) : err;
 }

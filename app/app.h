@@ -33,6 +33,7 @@
 struct inbox;
 struct mcp_server;
 struct pool;
+struct resolve_names;
 struct resolver;
 struct rt;
 
@@ -55,8 +56,9 @@ struct app {
 	struct log log;
 	int signal_fd; /* those that ask for a stop, and SIGUSR1; -1: none */
 	/* The process is this program alone, so that a stop which hangs may end
-	 * it by force. */
+	 * it by force, and its code may be let go of. */
 	bool alone;
+	const struct resolve_names *names; /* NULL: the system's */
 
 	struct state_dir state;
 	struct resolver *resolver;
@@ -81,7 +83,8 @@ struct app {
 };
 
 /* The main task; `arg` is a struct app whose config, log and signal_fd are
- * filled in and the rest zero. Returns the exit code. */
+ * filled in, `alone` and `names` too if they are wanted, and the rest
+ * zero. Returns the exit code. */
 int app_run(struct rt *rt, void *arg);
 
 /*

@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "net/resolve.h"
+#include "runtime/defect.h"
 #include "runtime/event.h"
 #include "runtime/io.h"
 #include "runtime/scope.h"
@@ -47,7 +48,8 @@ static int connect_one(struct rt *rt, const struct sockaddr_storage *addr,
 		err = io_connect(rt, fd, (const struct sockaddr *)addr, len,
 				 deadline);
 	if (err < 0) {
-		io_close(rt, fd);
+		if (!DEFECT(LEAK_DESCRIPTOR))
+			io_close(rt, fd);
 		return err;
 	}
 	return fd;

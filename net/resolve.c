@@ -17,6 +17,7 @@
 struct resolver {
 	struct rt *rt;
 	struct resolve_servers servers;
+	const struct resolve_names *names; /* asked instead; NULL: nobody */
 	struct resolve_cache cache;
 	struct flight *flights; /* that can still be joined */
 	uint32_t running;
@@ -43,6 +44,18 @@ static int64_t boot_now(const struct resolver *resolver)
 
 /* --- The query --- */
 
+static int ask(struct flight *flight)
+{
+	struct resolver *resolver = flight->resolver;
+	const struct resolve_names *names = resolver->names;
+
+	if (names)
+		return names->ask(resolver->rt, names->arg, flight->host,
+				  &flight->answer);
+	return resolve_query(resolver->rt, &resolver->servers, flight->host,
+			     &flight->answer);
+}
+
 static int flight_query(struct flight *flight)
 {
 	struct resolver *resolver = flight->resolver;
@@ -52,8 +65,7 @@ static int flight_query(struct flight *flight)
 		result = cond_wait(&resolver->turn, DEADLINE_NEVER);
 	if (result == 0) {
 		resolver->running++;
-		result = resolve_query(resolver->rt, &resolver->servers,
-				       flight->host, &flight->answer);
+		result = ask(flight);
 		resolver->running--;
 	}
 	/* Also after a failed wait: it may have been signalled as well. */
@@ -207,6 +219,16 @@ struct resolver *resolver_new(struct rt *rt)
 
 	if (resolver)
 		resolver->servers.slow_ms = RESOLVE_SLOW_MS;
+	return resolver;
+}
+
+struct resolver *resolver_new_names(struct rt *rt,
+				    const struct resolve_names *names)
+{
+	struct resolver *resolver = resolver_new(rt);
+
+	if (resolver)
+		resolver->names = names;
 	return resolver;
 }
 

@@ -20,6 +20,7 @@
 
 #include "runtime/clock.h"
 
+struct resolve_answer;
 struct rt;
 struct resolver;
 
@@ -31,9 +32,23 @@ struct resolver;
  * some 80 KiB while it lasts. */
 #define RESOLVE_PARALLEL_MAX 8
 
+/* Somebody who knows names, in the place of c-ares and the system's files: for
+ * worlds in which there are none. ask() does what resolve_query does
+ * (resolve_query.h), in the task of the query. */
+struct resolve_names {
+	int (*ask)(struct rt *rt, void *arg, const char *host,
+		   struct resolve_answer *answer);
+	void *arg;
+};
+
 /* One resolver for a runtime; lookups share it. NULL when out of memory. Does
  * not park. */
 struct resolver *resolver_new(struct rt *rt);
+
+/* As resolver_new, but asks `names`, which is borrowed for the resolver's life;
+ * NULL is resolver_new. */
+struct resolver *resolver_new_names(struct rt *rt,
+				    const struct resolve_names *names);
 
 /* As resolver_new, but asks `servers` ("address:port", commas between;
  * borrowed for the resolver's life) instead of those of resolv.conf, and waits
