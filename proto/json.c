@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 
 #include "proto/json_clean.h"
+#include "proto/json_load.h"
 #include "proto/text.h"
 #include "proto/utf8.h"
 
@@ -35,23 +36,6 @@ void json_seed(void)
 	json_object_seed((size_t)seed);
 }
 
-static int load(json_t **out, const char *text, size_t len)
-{
-	json_error_t error;
-
-	*out = json_loadb(text, len, JSON_DECODE_ANY, &error);
-	if (*out)
-		return 0;
-	/* Where memory runs out Jansson often gives no reason at all. */
-	switch (json_error_code(&error)) {
-	case json_error_unknown:
-	case json_error_out_of_memory:
-		return -ENOMEM;
-	default:
-		return -EBADMSG;
-	}
-}
-
 static int parse(json_t **out, const char *text, size_t len)
 {
 	char *clean;
@@ -67,8 +51,8 @@ static int parse(json_t **out, const char *text, size_t len)
 	if (err < 0)
 		return err;
 	if (!clean)
-		return load(out, text, len);
-	err = load(out, clean, clean_len);
+		return json_load(out, text, len);
+	err = json_load(out, clean, clean_len);
 	free(clean);
 	return err;
 }
