@@ -9,6 +9,7 @@
 #include "app/journal.h"
 #include "app/log.h"
 #include "proto/activity.h"
+#include "runtime/defect.h"
 #include "runtime/event.h"
 
 #define GIVEN_UP_EVERY_MS 60000
@@ -328,10 +329,12 @@ int inbox_pop(struct inbox *inbox, const char *activity_id)
 
 	if (!entry)
 		return 0;
+	if (entry->source && entry->source->journal_away)
+		return -EAGAIN;
 	journal = entry->source ? entry->source->journal : NULL;
 	if (journal) {
 		err = journal_pop(journal, activity_id);
-		if (!err)
+		if (!err && !DEFECT(POP_EARLY))
 			err = journal_sync(journal, DEADLINE_NEVER);
 		if (err)
 			return err;

@@ -49,6 +49,9 @@ struct rt;
  * life; what is below is the inbox's. */
 struct inbox_source {
 	struct journal *journal; /* NULL: they are only in memory */
+	/* The journal is there, and cannot be had now: nothing can be popped.
+	 */
+	bool journal_away;
 	/* There is room again, after inbox_room said that there is none. Must
 	 * not park. */
 	void (*room)(void *arg);

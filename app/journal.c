@@ -9,9 +9,11 @@
 
 #include "app/journal_file.h"
 #include "app/journal_ids.h"
+#include "app/journal_load.h"
 #include "app/log.h"
 #include "app/state_dir.h"
 #include "proto/activity.h"
+#include "runtime/defect.h"
 #include "runtime/event.h"
 #include "runtime/io.h"
 #include "runtime/rt.h"
@@ -33,6 +35,8 @@ struct journal {
 	int fd;	     /* -1: not open */
 	bool mend;   /* the file is not there, or not as it should be */
 	bool fresh;  /* it never was: all there is is in `pending` */
+	bool found;  /* a process before this one left it, and may not have
+		      * synced what is in it, nor its name */
 	size_t size; /* of the file */
 	size_t base; /* its size when all in it was alive, about */
 
@@ -110,132 +114,13 @@ static int remember_popped(struct journal *journal, const char *id)
 				       CLOCK_NS_PER_S);
 }
 
-/* What the file holds, while it is read. */
-struct reading {
-	struct journal *journal;
-	struct activity_message **live;
-	size_t count, cap;
-	int err;
-};
-
-/* A message may be written twice when a file was written anew. */
-static bool is_live(const struct reading *reading, const char *id)
-{
-	for (size_t i = 0; i < reading->count; i++)
-		if (strcmp(reading->live[i]->activity_id, id) == 0)
-			return true;
-	return false;
-}
-
-static void drop_live(struct reading *reading, const char *id)
-{
-	for (size_t i = 0; i < reading->count; i++) {
-		struct activity_message *message = reading->live[i];
-
-		if (strcmp(message->activity_id, id) != 0)
-			continue;
-		free(message);
-		reading->count--;
-		memmove(reading->live + i, reading->live + i + 1,
-			(reading->count - i) * sizeof(*reading->live));
-		return;
-	}
-}
-
-static int add_live(struct reading *reading,
-		    const struct activity_message *message)
-{
-	if (reading->count == reading->cap) {
-		size_t cap = reading->cap ? 2 * reading->cap : 64;
-		struct activity_message **more =
-			realloc(reading->live, cap * sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		reading->live = more;
-		reading->cap = cap;
-	}
-	reading->live[reading->count] = activity_message_new(message);
-	if (!reading->live[reading->count])
-		return -ENOMEM;
-	reading->count++;
-	return 0;
-}
-
-static void on_record(void *arg, const struct journal_record *record)
-{
-	struct reading *reading = arg;
-	struct journal *journal = reading->journal;
-	int err = 0;
-
-	switch (record->kind) {
-	case JOURNAL_MESSAGE:
-		if (journal_ids_have(&journal->popped,
-				     record->message.activity_id))
-			break;
-		if (!is_live(reading, record->message.activity_id))
-			err = add_live(reading, &record->message);
-		break;
-	case JOURNAL_POPPED:
-		drop_live(reading, record->id);
-		if (!journal_ids_have(&journal->popped, record->id))
-			err = remember_popped(journal, record->id);
-		break;
-	case JOURNAL_SEEN:
-		err = remember_seen(journal, record->id, record->at);
-		break;
-	}
-	if (err && !reading->err)
-		reading->err = err;
-}
-
-static void tell_damage(const struct journal *journal, uint32_t damaged,
-			size_t kept)
+static void tell_damage(const struct journal *journal, int damaged, size_t kept)
 {
 	log_warning(journal->options.log,
-		    "inbox: the journal %s was damaged: %u %s could not be "
+		    "inbox: the journal %s was damaged: %d %s could not be "
 		    "read, %zu waiting %s kept; it is being mended",
 		    journal->name, damaged, damaged == 1 ? "record" : "records",
 		    kept, kept == 1 ? "message was" : "messages were");
-}
-
-/* The whole file in memory: NULL and *err when that cannot be. */
-static char *read_file(struct journal *journal, size_t *len, int *err)
-{
-	char *data = NULL;
-	struct stat st;
-	int fd = state_dir_open(journal->options.state, journal->name,
-				O_RDONLY | O_NONBLOCK);
-
-	if (fd < 0) {
-		*err = fd;
-		return NULL;
-	}
-	*err = io_fstat(journal->rt, fd, &st);
-	if (!*err && !S_ISREG(st.st_mode))
-		*err = -ENOTSUP;
-	if (!*err && st.st_size > (off_t)JOURNAL_FILE_MAX)
-		*err = -EFBIG;
-	if (!*err) {
-		data = malloc((size_t)st.st_size + 1);
-		*err = data ? 0 : -ENOMEM;
-	}
-	for (*len = 0; !*err && *len < (size_t)st.st_size;) {
-		ssize_t n = io_read(journal->rt, fd, data + *len,
-				    (size_t)st.st_size - *len, DEADLINE_NEVER);
-
-		if (n < 0)
-			*err = (int)n;
-		if (n <= 0)
-			break;
-		*len += (size_t)n;
-	}
-	io_close(journal->rt, fd);
-	if (*err) {
-		free(data);
-		data = NULL;
-	}
-	return data;
 }
 
 /* Trying again would not help. */
@@ -311,36 +196,54 @@ static void measure(struct journal *journal)
 	journal_bytes_free(&all);
 }
 
+/* Hands on what is alive. */
+static void
+tell_live(const struct journal *journal, const struct journal_load *load,
+	  void (*message)(void *arg, const struct activity_message *message),
+	  void *arg)
+{
+	const struct journal_options *options = &journal->options;
+
+	for (size_t i = 0; i < load->count; i++) {
+		const struct journal_found *found = &load->live[i];
+
+		if (found->doubtful && options->doubtful)
+			options->doubtful(options->arg, found->message);
+		else
+			message(arg, found->message);
+	}
+}
+
 int journal_open(struct journal *journal,
 		 void (*message)(void *arg,
 				 const struct activity_message *message),
 		 void *arg)
 {
-	struct reading reading = { .journal = journal };
-	size_t len = 0;
-	uint32_t damaged;
-	bool whole;
-	int err;
-	char *data = read_file(journal, &len, &err);
+	struct journal_load load;
+	int err = journal_load(&load, journal->rt, journal->options.state,
+			       journal->name);
 
 	journal->fresh = err == -ENOENT || err == -ENOTDIR;
-	if (!data)
+	if (err) {
+		journal_load_free(&load);
 		return journal->fresh ? 0 : unreadable(journal, err);
-	damaged = journal_file_parse(data, len, on_record, &reading, &whole);
-	free(data);
-	journal->size = journal->base = len;
-	journal->mend = damaged > 0 || !whole;
-	if (damaged > 0)
-		tell_damage(journal, damaged, reading.count);
-	for (size_t i = 0; i < reading.count; i++) {
-		if (!reading.err)
-			message(arg, reading.live[i]);
-		free(reading.live[i]);
 	}
-	free(reading.live);
-	if (!reading.err && len > JOURNAL_SMALL)
+	journal->size = journal->base = load.size;
+	journal->found = true;
+	journal->added = journal->written = 1;
+	journal->mend = load.damaged > 0 || !load.whole;
+	journal->popped = load.popped;
+	journal->seen_id = load.seen_id;
+	journal->seen_at = load.seen_at;
+	load.popped = (struct journal_ids){ 0 };
+	load.seen_id = load.seen_at = NULL;
+	if (load.damaged > 0)
+		tell_damage(journal, load.damaged, load.count);
+	tell_live(journal, &load, message, arg);
+	journal_load_free(&load);
+	if (journal->size > JOURNAL_SMALL)
 		measure(journal);
-	return reading.err;
+	return 0;
 }
 
 static int add(struct journal *journal, const struct journal_record *record)
@@ -440,7 +343,7 @@ static int rewrite(struct journal *journal)
 			io_close(journal->rt, journal->fd);
 		journal->fd = fd;
 		journal->size = journal->base = all.len;
-		journal->mend = journal->fresh = false;
+		journal->mend = journal->fresh = journal->found = false;
 		journal->written = journal->synced = added;
 		journal_bytes_cut(&journal->pending, covered);
 	}
@@ -496,9 +399,29 @@ static int reopen(struct journal *journal)
 	return 0;
 }
 
+/* Puts what is in the file on the disk. */
+static int put_on_disk(struct journal *journal)
+{
+	uint64_t written = journal->written;
+	int err = DEFECT(NO_FSYNC)
+			  ? 0
+			  : io_fsync(journal->rt, journal->fd, DEADLINE_NEVER);
+
+	if (err) {
+		journal->mend = true; /* what was lost is not known */
+		return err;
+	}
+	if (journal->found)
+		err = state_dir_sync(journal->options.state);
+	if (err)
+		return err;
+	journal->found = false;
+	journal->synced = written;
+	return 0;
+}
+
 static int flush(struct journal *journal)
 {
-	uint64_t written;
 	int err = 0;
 
 	if (!journal->mend && journal->fd < 0)
@@ -510,13 +433,7 @@ static int flush(struct journal *journal)
 	if (err || journal->sync_wanted <= journal->synced)
 		return err;
 	cond_broadcast(&journal->done); /* who only waits for the file */
-	written = journal->written;
-	err = io_fsync(journal->rt, journal->fd, DEADLINE_NEVER);
-	if (!err)
-		journal->synced = written;
-	else
-		journal->mend = true; /* what was lost is not known */
-	return err;
+	return put_on_disk(journal);
 }
 
 static bool work_left(const struct journal *journal)

@@ -17,6 +17,10 @@
  * no half record. When the file is much larger than what is alive, or a write
  * failed, it is written anew under a temporary name and renamed.
  *
+ * A power cut may have damaged any part of what was not synced, and left what
+ * was written after it. So how far the list has been read counts only up to
+ * where the damage begins, and messages behind it are told apart.
+ *
  * Ids that were popped are remembered (journal_ids.h), also over a restart: a
  * row that is fetched again does not come back.
  *
@@ -50,6 +54,10 @@ struct journal_options {
 	/* Calls journal_keep for each message that is alive, oldest first: the
 	 * file is written anew. Must not park. */
 	void (*live)(void *arg, struct journal *journal);
+	/* Called by journal_open, in the place of message(), for a message that
+	 * stands behind what was damaged: others that came before it may be
+	 * missing. NULL: it is a message like any other. Must not park. */
+	void (*doubtful)(void *arg, const struct activity_message *message);
 	void *arg;
 };
 

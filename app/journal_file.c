@@ -181,12 +181,26 @@ static bool read_record(const json_t *json, struct journal_record *record)
 	return *record->id != '\0';
 }
 
-uint32_t journal_file_parse(const char *data, size_t len,
-			    void (*on_record)(void *arg,
-					      const struct journal_record *),
-			    void *arg, bool *whole)
+/* 1: it cannot be read; 0, or -ENOMEM. */
+static int parse_line(const char *line, size_t len,
+		      struct journal_record *record, json_t **json)
 {
-	uint32_t damaged = 0;
+	int err = -EBADMSG;
+
+	*json = sum_fits(line, len) ? json_parse_bounded(line + SUM_LEN,
+							 len - SUM_LEN, &err)
+				    : NULL;
+	if (*json && read_record(*json, record))
+		return 0;
+	return err == -ENOMEM ? err : 1;
+}
+
+int journal_file_parse(const char *data, size_t len,
+		       void (*on_record)(void *arg,
+					 const struct journal_record *),
+		       void *arg, bool *whole)
+{
+	int damaged = 0;
 	size_t at = 0;
 
 	while (at < len) {
@@ -194,19 +208,20 @@ uint32_t journal_file_parse(const char *data, size_t len,
 		const char *end = memchr(line, '\n', len - at);
 		size_t n = end ? (size_t)(end - line) : 0;
 		struct journal_record record;
-		json_t *json = NULL;
+		json_t *json;
+		int fault;
 
 		if (!end)
 			break;
 		at += n + 1;
-		if (sum_fits(line, n))
-			json = json_parse_bounded(line + SUM_LEN, n - SUM_LEN,
-						  NULL);
-		if (json && read_record(json, &record))
+		fault = parse_line(line, n, &record, &json);
+		record.doubtful = damaged > 0;
+		if (fault == 0)
 			on_record(arg, &record);
-		else
-			damaged++;
 		json_decref(json);
+		if (fault < 0)
+			return fault;
+		damaged += fault;
 	}
 	*whole = at == len;
 	return damaged;

@@ -43,6 +43,7 @@ struct journal_record {
 	struct activity_message message; /* fields may be NULL when added */
 	const char *id;			 /* POPPED, SEEN */
 	const char *at;			 /* SEEN; "" unknown */
+	bool doubtful; /* when read: a line before it was damaged */
 };
 
 /* Adds a record's line. 0 or -ENOMEM (nothing was added). */
@@ -50,12 +51,13 @@ int journal_file_add(struct journal_bytes *bytes,
 		     const struct journal_record *record);
 
 /* Calls on_record for each line that can be read, its strings borrowed for the
- * call and none of them NULL. Returns how many whole lines could not; *whole
+ * call and none of them NULL. Returns how many whole lines could not, or
+ * -ENOMEM, and then the rest was not looked at; *whole
  * is false when bytes without a newline stand at the end: half a record, of a
  * process that was killed. */
-uint32_t journal_file_parse(const char *data, size_t len,
-			    void (*on_record)(void *arg,
-					      const struct journal_record *),
-			    void *arg, bool *whole);
+int journal_file_parse(const char *data, size_t len,
+		       void (*on_record)(void *arg,
+					 const struct journal_record *),
+		       void *arg, bool *whole);
 
 #endif

@@ -10,10 +10,12 @@
 #include "app/journal.h"
 #include "app/peers.h"
 #include "app/platform_client.h"
+#include "app/receiver_kept.h"
 #include "app/state_dir.h"
 #include "app/uploads.h"
 #include "proto/activity.h"
 #include "proto/json.h"
+#include "runtime/defect.h"
 #include "runtime/io.h"
 #include "runtime/rt.h"
 #include "runtime/scope.h"
@@ -95,6 +97,7 @@ void receiver_fini(struct receiver *receiver)
 			receiver->journal,
 			deadline_in_ms(receiver->deps.rt, RECEIVER_STOP_MS));
 	receiver->journal = receiver->source.journal = NULL;
+	receiver_kept_free(receiver);
 	receiver->opened = false;
 }
 
@@ -159,98 +162,6 @@ static void on_trust(void *arg, bool trusted)
 static void on_room(void *arg)
 {
 	soon(arg);
-}
-
-/* Tells who cares about what a message brings, before it is in the inbox. */
-static void announce(const struct receiver *receiver,
-		     const struct activity_message *message)
-{
-	const struct workspace_deps *deps = &receiver->deps;
-
-	uploads_take(deps->uploads, deps->who->workspace_id, message);
-	if (deps->peers == NULL || *message->peer_id == '\0')
-		return;
-	peers_seen(deps->peers, message->peer_id, message->peer_name,
-		   message->peer_role, deps->member);
-	if (*message->peer_name == '\0')
-		peers_want(deps->peers, message->peer_id, deps->member);
-}
-
-/* A message that an earlier process fetched. */
-static void on_kept(void *arg, const struct activity_message *message)
-{
-	struct receiver *receiver = arg;
-
-	announce(receiver, message);
-	if (inbox_put(receiver->options.inbox, &receiver->source, message) == 0)
-		receiver->kept++;
-}
-
-/* The messages of a page, in order, and where the page has been read to. */
-struct batch {
-	struct activity_message *messages[FEED_PAGE];
-	size_t count;
-	char last[ACTIVITY_ID_MAX + 1];
-	char at[64]; /* its created_at, "" unknown */
-};
-
-static void keep(void *arg, const struct activity_message *message)
-{
-	journal_keep(arg, message);
-}
-
-static void on_live(void *arg, struct journal *journal)
-{
-	struct receiver *receiver = arg;
-	const struct batch *batch = receiver->batch;
-
-	inbox_each(receiver->options.inbox, &receiver->source, keep, journal);
-	for (size_t i = 0; batch != NULL && i < batch->count; i++)
-		journal_keep(journal, batch->messages[i]);
-}
-
-static void say_unreadable(struct receiver *receiver, int err)
-{
-	struct rt *rt = receiver->deps.rt;
-
-	if (task_cancelled(rt) == 0 &&
-	    log_limit_pass(&receiver->unreadable,
-			   clock_now(rt, CLOCK_ID_MONOTONIC),
-			   WORKSPACE_REPEAT_MS, NULL))
-		log_warning(receiver->deps.log,
-			    "inbox: the journal of workspace %s cannot be "
-			    "read: %s; nothing is received until it can",
-			    receiver->deps.who->workspace_id,
-			    strerrordesc_np(-err));
-}
-
-/* Brings back what an earlier process left. False: not now. */
-static bool open_journal(struct receiver *receiver)
-{
-	const struct workspace_deps *deps = &receiver->deps;
-	int err;
-
-	receiver->journal = journal_new(&(struct journal_options){
-		.rt = deps->rt,
-		.log = deps->log,
-		.state = deps->state,
-		.workspace_id = deps->who->workspace_id,
-		.live = on_live,
-		.arg = receiver });
-	if (receiver->journal == NULL)
-		return false;
-	receiver->source.journal = receiver->journal;
-	err = journal_open(receiver->journal, on_kept, receiver);
-	if (err < 0) {
-		journal_free(receiver->journal, DEADLINE_NOW);
-		receiver->journal = receiver->source.journal = NULL;
-		say_unreadable(receiver, err);
-		return false;
-	}
-	feed_known(&receiver->messages, journal_seen_id(receiver->journal),
-		   journal_seen_at(receiver->journal));
-	receiver->opened = true;
-	return true;
 }
 
 static void say_poison(struct receiver *receiver)
@@ -360,26 +271,27 @@ static int read_page(struct receiver *receiver, const struct feed *feed,
 }
 
 /* Lets everybody know of the batch, which is freed. When one of it cannot be
- * had now, the page is to be read again: then the error. */
+ * had now, the page is to be read again, from that one on: then the error. */
 static int deliver(struct receiver *receiver, struct batch *batch)
 {
-	int failed = 0;
+	int err = 0;
 
 	for (size_t i = 0; i < batch->count; i++) {
-		int err;
+		const struct activity_message *message = batch->messages[i];
 
-		announce(receiver, batch->messages[i]);
-		err = inbox_put(receiver->options.inbox, &receiver->source,
-				batch->messages[i]);
-		if (err == 0)
-			receiver->received++;
-		else if (err != -EEXIST)
-			failed = err;
+		if (err == 0) {
+			receiver_announce(receiver, message);
+			err = inbox_put(receiver->options.inbox,
+					&receiver->source, message);
+			receiver->received += err == 0;
+		}
+		if (err == -EEXIST)
+			err = 0;
 		free(batch->messages[i]);
 	}
-	if (failed < 0)
+	if (err < 0)
 		*batch->last = '\0';
-	return failed;
+	return err;
 }
 
 /* What was delivered is made safe, and then the cursor follows. */
@@ -393,7 +305,7 @@ static void settle(struct receiver *receiver, struct feed *feed,
 		journal_seen(receiver->journal, batch->last, batch->at);
 	feed_moved(feed, batch->last, batch->at);
 	/* Also what an earlier page could not have written. */
-	if (feed->unsaved)
+	if (feed->unsaved && !DEFECT(CURSOR_EARLY))
 		err = journal_sync(receiver->journal, DEADLINE_NEVER);
 	if (err == 0)
 		feed_save(feed);
@@ -424,6 +336,8 @@ static bool take_page(struct receiver *receiver, struct feed *feed,
 	again = err == -ENOSPC ||
 		(err == 0 && *batch->last != '\0' && rows->more);
 	free(batch);
+	if (!again && failed == 0 && err == 0 && feed == &receiver->messages)
+		receiver_kept_release(receiver);
 	return again && failed == 0;
 }
 
@@ -450,7 +364,7 @@ bool receiver_poll(struct receiver *receiver, struct feed *feed,
 	bool again;
 
 	*retry_ms = -1;
-	if (!receiver->opened && !open_journal(receiver))
+	if (!receiver->opened && !receiver_kept_open(receiver))
 		return false;
 	room = inbox_room(receiver->options.inbox, &receiver->source);
 	if (room == 0) {

@@ -17,6 +17,9 @@
  * messages. A row that cannot be read is logged and passed over too: it never
  * stops those behind it.
  *
+ * Messages of the journal that stand behind what a power cut has damaged wait
+ * until the platform has been asked for those that may be missing before them.
+ *
  * Nothing is lost and nothing comes twice: the messages of a page are written
  * to the journal (journal.h) before anybody learns of them, and are on the disk
  * before the cursor's file moves; what was popped does not come back. While
@@ -43,6 +46,7 @@
 #include "app/inbox.h"
 #include "app/workspace.h"
 
+struct activity_message;
 struct batch;
 struct journal;
 struct scope;
@@ -75,6 +79,11 @@ struct receiver {
 	struct journal *journal; /* NULL before the first begin */
 	struct inbox_source source;
 	struct batch *batch; /* being brought in, in part in the journal */
+	/* Messages of the journal before which others may be missing: they
+	 * come when the platform has been asked for those. Owned. */
+	struct activity_message **doubtful;
+	size_t doubtful_count;
+	int kept_err; /* a message of the journal could not be had */
 	struct follower follower;
 	struct feed messages, broadcasts;
 	struct log_limit poison;     /* of rows that are none */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "app/log.h"
+#include "app/state_names.h"
 #include "runtime/io.h"
 #include "runtime/task.h"
 
@@ -252,27 +253,6 @@ ssize_t state_dir_read_secret(struct rt *rt, const char *path, size_t max,
 	return n == -EMSGSIZE ? -EFBIG : n; /* it has grown meanwhile */
 }
 
-/* mkdir -p; existing directories keep their mode. */
-static int make_parents(struct rt *rt, char *path)
-{
-	int err = 0;
-
-	for (char *p = path + 1; err == 0; p++) {
-		char end = *p;
-
-		if (end != '/' && end != '\0')
-			continue;
-		*p = '\0';
-		err = io_mkdirat(rt, AT_FDCWD, path, 0700, DEADLINE_NEVER);
-		*p = end;
-		if (err == -EEXIST || err == -EISDIR)
-			err = 0;
-		if (end == '\0')
-			break;
-	}
-	return err;
-}
-
 /* Opens the directory; makes it first where it is not there. */
 static int open_dir(struct state_dir *dir, bool make)
 {
@@ -289,7 +269,7 @@ static int open_dir(struct state_dir *dir, bool make)
 	copy = strdup(path);
 	if (copy == NULL)
 		return -ENOMEM;
-	fd = make_parents(dir->rt, copy);
+	fd = state_names_make(dir->rt, copy);
 	free(copy);
 	if (fd < 0)
 		return fd;
@@ -348,8 +328,8 @@ static int replace_in(struct rt *rt, int dirfd, const char *name,
 		io_close(rt, fd);
 		return err;
 	}
-	err = io_fsync(rt, dirfd, DEADLINE_NEVER);
-	if (err < 0 && err != -EINVAL) { /* -EINVAL: no directory can be here */
+	err = state_names_sync(rt, dirfd);
+	if (err < 0) {
 		io_close(rt, fd);
 		return err;
 	}
@@ -369,6 +349,18 @@ int state_dir_replace(struct state_dir *dir, const char *name, const void *data,
 	fd = replace_in(dir->rt, dirfd, name, data, len);
 	io_close(dir->rt, dirfd);
 	return fd;
+}
+
+int state_dir_sync(struct state_dir *dir)
+{
+	int dirfd = open_dir(dir, false);
+	int err;
+
+	if (dirfd < 0)
+		return dirfd;
+	err = state_names_sync(dir->rt, dirfd);
+	io_close(dir->rt, dirfd);
+	return err;
 }
 
 static int replace(const struct job *job)

@@ -109,6 +109,10 @@ int state_dir_open(struct state_dir *dir, const char *name, int flags);
 int state_dir_replace(struct state_dir *dir, const char *name, const void *data,
 		      size_t len);
 
+/* Puts the names of files on the disk, those that other processes have given
+ * them, too. 0 or a negative errno. Parks. */
+int state_dir_sync(struct state_dir *dir);
+
 /* Renames the file `name` to `name`.damaged, over an older one. 0 or a negative
  * errno. Parks. */
 int state_dir_set_aside(struct state_dir *dir, const char *name);

@@ -29,7 +29,9 @@ struct place {
 	struct journal *journal;
 	char *live[KEPT_MAX]; /* activity ids, as an inbox would hold them */
 	int count;
-	char text[64]; /* of the last message that was read */
+	char text[64];	   /* of the last message that was read */
+	char doubtful[64]; /* ids of those behind damage, if asked for */
+	bool tell_doubtful;
 };
 
 static void keep_live(void *arg, struct journal *journal)
@@ -51,16 +53,27 @@ static void on_message(void *arg, const struct activity_message *message)
 	snprintf(p->text, sizeof(p->text), "%s", message->text);
 }
 
+static void on_doubtful(void *arg, const struct activity_message *message)
+{
+	struct place *p = arg;
+	size_t len = strlen(p->doubtful);
+
+	snprintf(p->doubtful + len, sizeof(p->doubtful) - len, "%s ",
+		 message->activity_id);
+}
+
 /* As a process that begins. */
 static int begin(struct place *p)
 {
 	p->count = 0;
-	p->journal = journal_new(&(struct journal_options){ .rt = p->rt,
-							    .log = &p->log,
-							    .state = &p->state,
-							    .workspace_id = ID,
-							    .live = keep_live,
-							    .arg = p });
+	p->journal = journal_new(&(struct journal_options){
+		.rt = p->rt,
+		.log = &p->log,
+		.state = &p->state,
+		.workspace_id = ID,
+		.live = keep_live,
+		.doubtful = p->tell_doubtful ? on_doubtful : NULL,
+		.arg = p });
 	CHECK(p->journal != NULL);
 	return journal_open(p->journal, on_message, p);
 }
@@ -267,6 +280,37 @@ static int damage(struct rt *rt, void *arg)
 	CHECK_EQ(begin(&p), 0);
 	CHECK(strcmp(alive(&p), "a c d") == 0);
 	CHECK(!logged(&p, "damaged")); /* it was mended */
+	place_close(&p);
+	return 0;
+}
+
+/* What stands behind damage says nothing of what came before it. */
+static int behind_damage(struct rt *rt, void *arg)
+{
+	struct place p;
+	off_t second;
+	int fd;
+
+	(void)arg;
+	place_open(&p, rt);
+	receive(&p, "a", "one");
+	CHECK_EQ(journal_seen(p.journal, "a", "early"), 0);
+	CHECK_EQ(journal_sync(p.journal, patience(rt)), 0);
+	second = file_size(&p);
+	receive(&p, "b", "two");
+	receive(&p, "c", "three");
+	CHECK_EQ(journal_seen(p.journal, "c", "late"), 0);
+	CHECK_EQ(journal_sync(p.journal, patience(rt)), 0);
+	end(&p);
+	fd = file_fd(&p, O_WRONLY);
+	CHECK_EQ(pwrite(fd, "\0\xFF", 2, second + 20), 2);
+	close(fd);
+	p.tell_doubtful = true;
+	CHECK_EQ(begin(&p), 0);
+	CHECK(strcmp(alive(&p), "a") == 0);
+	CHECK(strcmp(p.doubtful, "c ") == 0);
+	CHECK(strcmp(journal_seen_id(p.journal), "a") == 0);
+	CHECK(strcmp(journal_seen_at(p.journal), "early") == 0);
 	place_close(&p);
 	return 0;
 }
@@ -485,6 +529,7 @@ TEST(found_again)
 TEST(nothing_added)
 TEST(half_a_record)
 TEST(damage)
+TEST(behind_damage)
 TEST(not_a_file)
 TEST(no_descriptor)
 TEST(written_anew)
@@ -499,6 +544,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_added),
 		cmocka_unit_test(test_half_a_record),
 		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_behind_damage),
 		cmocka_unit_test(test_not_a_file),
 		cmocka_unit_test(test_no_descriptor),
 		cmocka_unit_test(test_written_anew),
