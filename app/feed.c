@@ -174,15 +174,22 @@ static int fetch(struct feed *feed, const struct platform_activity_query *query,
 	return err;
 }
 
+static int64_t boot_now(const struct feed *feed)
+{
+	return clock_now(feed->deps->rt, CLOCK_ID_BOOTTIME);
+}
+
 /* The seconds back from now that are read without a cursor. */
 static uint32_t window_secs(const struct feed *feed)
 {
 	int64_t now =
 		clock_wall(feed->deps->rt) / CLOCK_NS_PER_S + feed->ahead_s;
 	int64_t since = feed->known_s > 0 ? now - feed->known_s + 1 : 0;
+	int64_t least = FEED_WINDOW_S +
+			(boot_now(feed) - feed->asked_ns) / CLOCK_NS_PER_S;
 
-	if (since < FEED_WINDOW_S)
-		since = FEED_WINDOW_S;
+	if (since < least)
+		since = least;
 	return since < FEED_WINDOW_MAX_S ? (uint32_t)since : FEED_WINDOW_MAX_S;
 }
 
@@ -386,8 +393,11 @@ static enum feed_answer failed(struct feed *feed, struct platform_reply *reply,
 enum feed_answer feed_ask(struct feed *feed, unsigned int room,
 			  struct feed_rows *rows, int64_t *retry_ms)
 {
+	int64_t now = boot_now(feed);
 	int err;
 
+	if (feed->asked_ns == 0)
+		feed->asked_ns = now;
 	if (!feed->cursor_read)
 		read_cursor(feed);
 	err = feed->cursor != NULL ? ask_after(feed, room, rows)
@@ -397,6 +407,7 @@ enum feed_answer feed_ask(struct feed *feed, unsigned int room,
 		return failed(feed, &rows->reply, err);
 	workspace_succeeded(&feed->failures, feed->deps, feed->kind->what);
 	feed->trouble = 0;
+	feed->asked_ns = now;
 	if (!rows->more)
 		feed->narrowed = 0;
 	return FEED_ROWS;

@@ -14,11 +14,12 @@
  * before it can be lost any more.
  *
  * Without a cursor, at a first start or when the platform no longer knows it,
- * a window of time is read: FEED_WINDOW_S, or the time since the last row that
- * was known, whichever is longer. The platform gives such a window newest
- * first and at most FEED_PAGE rows of it, so the feed walks back to its oldest
- * page and goes on from there with a cursor: a window of any length is read to
- * its end, in order, holding two pages at most.
+ * a window of time is read: FEED_WINDOW_S and for how long the platform has not
+ * answered, or the time since the last row that was known, whichever is longer.
+ *The platform gives such a window newest first and at most FEED_PAGE rows of
+ *it, so the feed walks back to its oldest page and goes on from there with a
+ *cursor: a window of any length is read to its end, in order, holding two pages
+ *at most.
  *
  * A page that is too large to be read is asked for again in smaller pieces. A
  * cursor that the platform does not know (410), or an error that blames the
@@ -63,6 +64,8 @@ struct feed {
 	/* By the platform's clock: the time of the last known row, 0: none; and
 	 * how far that clock is ahead of this machine's, as far as is known. */
 	int64_t known_s, ahead_s;
+	int64_t asked_ns; /* BOOTTIME of the last ask that was answered, or of
+			   * the first; 0: there was none */
 };
 
 enum feed_answer {
