@@ -325,30 +325,37 @@ static void append(struct fault_list *list, struct fault *fault)
 	list->count++;
 }
 
-void faults_post(struct exchange *x)
+const char *faults_add(struct fault_list *list, json_t *how)
 {
-	struct fault_list *list = &x->platform->faults;
-	json_t *body = exchange_body(x);
 	struct fault *fault = calloc(1, sizeof(*fault));
 	const char *wrong = "the body is not a JSON object";
 
 	if (!fault) {
-		json_decref(body);
-		exchange_error(x, 500, "out of memory");
-		return;
+		json_decref(how);
+		return "out of memory";
 	}
 	fault->holders = 1;
-	fault->how = body;
-	if (body)
+	fault->how = how;
+	if (how)
 		wrong = list->count < FAULTS_MAX ? fault_read(fault)
 						 : "there are 64 already";
-	if (wrong) {
+	if (wrong)
 		fault_drop(fault);
+	else
+		append(list, fault);
+	return wrong;
+}
+
+void faults_post(struct exchange *x)
+{
+	struct fault_list *list = &x->platform->faults;
+	const char *wrong = faults_add(list, exchange_body(x));
+
+	if (wrong)
 		exchange_error(x, 400, wrong);
-		return;
-	}
-	append(list, fault);
-	exchange_json(x, 201, json_pack("{s:i}", "faults", (int)list->count));
+	else
+		exchange_json(x, 201,
+			      json_pack("{s:i}", "faults", (int)list->count));
 }
 
 void faults_get(struct exchange *x)

@@ -29,6 +29,7 @@
 #ifndef APP_PLATFORM_FAULTS_H
 #define APP_PLATFORM_FAULTS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,6 +53,10 @@ struct fault_list {
 /* Lets the request for endpoint number `endpoint` meet a fault. True when that
  * has answered it, or ended it. Parks when the fault says so. */
 bool faults_meet(struct exchange *x, size_t endpoint);
+
+/* Adds one, described as above; takes the description. NULL, or what is wrong
+ * with it, static text. Does not park. */
+const char *faults_add(struct fault_list *list, json_t *how);
 
 /* Handle POST, GET and DELETE /demo/faults. */
 void faults_post(struct exchange *x);
