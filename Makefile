@@ -7,6 +7,9 @@
 #                   AArch64; interop; some where io_uring is refused
 #   make check-refused  all of them where io_uring is refused, in each way that
 #                   is known, and as a user with little locked memory
+#   make sim        SEEDS days in a simulated world, each from another seed;
+#                   SEED=N one of them, with its trace
+#   make sim-defects  finds the mistakes that are planted for it
 #   make interop    the official MCP clients against the release binaries
 #   make lint       layering, format, static analysis, second compiler
 #   make bench      every bench; make bench-NAME runs bench/NAME alone
@@ -55,6 +58,8 @@ asan_CFLAGS := -O1 -g -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined -fno-omit-frame-pointer $(HARDEN)
 asan_LDFLAGS := -fsanitize=address,undefined
 valgrind_CFLAGS := -O1 -g $(HARDEN)
+sim_CFLAGS = $(release_CFLAGS) -DMOLECULE_DEFECTS
+sim_LDFLAGS := $(release_LDFLAGS) -no-pie
 fuzz_CFLAGS := $(asan_CFLAGS) -fsanitize=fuzzer-no-link
 fuzz_LDFLAGS := $(asan_LDFLAGS) -fsanitize=fuzzer
 
@@ -72,13 +77,14 @@ libproto_OBJS := $(filter-out %/embed_tools.o,$(call objs,proto/*.c)) \
 	$(B)/proto/tools_json.o
 libruntime_OBJS := $(call objs,runtime/*.c runtime/context_$(ARCH).S)
 libtest_OBJS := $(filter-out $(call objs,tests/without.c tests/*/test_*.c \
-	tests/fuzz/*.c),$(call objs,tests/*.c tests/*/*.c))
+	tests/fuzz/*.c tests/world/*.c),$(call objs,tests/*.c tests/*/*.c))
 LIBS := $(patsubst %,$(B)/lib%.a,platform app net proto runtime)
 PROGRAMS := $(B)/molecule-mcp $(B)/molecule-platform
 
 # A test is tests/*/test_*.c; what else is beside them is linked to all.
 TESTS ?= tests/*/test_*.c
-CHECKS := $(patsubst %.c,$(B)/%,$(sort $(wildcard $(TESTS))))
+CHECKS := $(filter-out $(B)/tests/world/%, \
+	$(patsubst %.c,$(B)/%,$(sort $(wildcard $(TESTS)))))
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 ifeq ($(VARIANT),aarch64)
@@ -91,6 +97,10 @@ LDLIBS :=
 TEST_LDLIBS :=
 CHECKS := $(B)/tests/unit/test_context $(B)/tests/unit/test_stack
 UNDER := qemu-aarch64
+endif
+ifeq ($(VARIANT),sim)
+CHECKS := $(B)/tests/world/test_world
+NO_PROGRAMS := 1
 endif
 ifeq ($(VARIANT),valgrind)
 # What it has to be told about: stacks, switches, what the ring fills. Their
@@ -106,8 +116,8 @@ SUBMAKE = $(MAKE) --no-print-directory -j$(JOBS)
 do = $(if $(V),$2,@printf '  %-6s %s\n' '$1' '$@'; $2)
 
 .DEFAULT_GOAL := all
-.PHONY: all run test interop aarch64-test lint bench asan fuzz format install \
-	clean FORCE programs tests check check-epoll \
+.PHONY: all run test sim sim-defects interop aarch64-test lint bench asan \
+	fuzz format install clean FORCE programs tests check check-epoll \
 	check-refused check-interop fuzzers
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -125,7 +135,8 @@ test:
 	@scripts/deps test
 	+@status=0; for variant in release asan valgrind aarch64; do \
 		$(SUBMAKE) VARIANT=$$variant check || status=1; \
-	done; for more in epoll interop; do \
+	done; $(SUBMAKE) VARIANT=sim check || status=1; \
+	for more in epoll interop; do \
 		$(SUBMAKE) VARIANT=release check-$$more || status=1; \
 	done; $(SUBMAKE) VARIANT=release check-refused \
 		$(if $(filter file,$(origin TESTS)),TESTS='$(NEAR_KERNEL)') || \
@@ -136,6 +147,9 @@ interop:
 aarch64-test:
 	@scripts/deps test
 	+@$(SUBMAKE) VARIANT=aarch64 check
+sim sim-defects:
+	+@$(SUBMAKE) VARIANT=sim build/sim/simulate
+	@$(if $(@:sim=),DEFECTS=1) build/sim/simulate
 lint:
 	@scripts/deps lint
 	@LINT_FLAGS='$(subst \,,$(BASE) $(WARN))' CC='$(CC)' scripts/lint
@@ -169,7 +183,7 @@ tests: $(CHECKS)
 fuzzers: $(FUZZERS)
 NAMED := MOLECULE_MCP=$(CURDIR)/$(B)/molecule-mcp \
 	MOLECULE_PLATFORM=$(CURDIR)/$(B)/molecule-platform
-check: $(if $(UNDER),,programs) tests
+check: $(if $(UNDER)$(NO_PROGRAMS),,programs) tests
 	@$(NAMED) tests/run $(VARIANT) $(if $(UNDER),-u '$(UNDER)') $(CHECKS)
 check-epoll: programs tests
 	@$(NAMED) MOLECULE_IO_BACKEND=epoll tests/run epoll $(CHECKS)
@@ -186,6 +200,13 @@ check-refused: programs tests $(B)/tests/without
 check-interop: programs
 	@$(NAMED) INTEROP='$(INTEROP)' tests/interop/run
 
+# The whole client and a platform in a simulated world; malloc is its own.
+world_OBJS := $(filter-out %/main.o %/test_world.o,$(call objs,tests/world/*.c))
+$(B)/simulate: $(B)/tests/world/main.o $(world_OBJS) $(LIBS)
+$(B)/tests/world/test_world: $(B)/tests/world/test_world.o $(world_OBJS) $(LIBS)
+$(B)/simulate $(B)/tests/world/test_world:
+	$(call do,LD,$(CC) $(LD_ALL) -o $@ $^ $(LDLIBS) $(TEST_LDLIBS))
+
 $(B)/molecule-mcp: $(B)/app/main.o $(filter-out %/libplatform.a,$(LIBS))
 $(B)/molecule-platform: $(B)/app/platform/main.o $(LIBS)
 $(PROGRAMS):
@@ -193,6 +214,7 @@ $(PROGRAMS):
 
 # Tests and benches may use the thread's stack.
 $(B)/tests/%.o $(B)/bench/%.o: private FRAME =
+$(B)/tests/world/heap.o: private FRAME += -fno-builtin
 $(B)/tests/%: $(B)/tests/%.o $(B)/libtest.a $(LIBS)
 	$(call do,LD,$(CC) $(LD_ALL) $($(VARIANT)_SHARED) -o $@ $^ \
 		$(LDLIBS) $(TEST_LDLIBS))

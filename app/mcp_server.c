@@ -10,6 +10,7 @@
 #include "app/mcp_writer.h"
 #include "app/tools.h"
 #include "proto/jsonrpc.h"
+#include "runtime/defect.h"
 #include "runtime/io.h"
 #include "runtime/scope.h"
 #include "runtime/task.h"
@@ -140,6 +141,8 @@ static int read_lines(struct mcp_server *server, struct jsonrpc_lines *lines)
 		err = take_lines(server, lines);
 		if (err)
 			return err;
+		if (DEFECT(HALF_LINE))
+			jsonrpc_lines_free(lines);
 	}
 }
 

@@ -15,6 +15,7 @@
 #include "app/mcp_writer.h"
 #include "app/tools.h"
 #include "app/tools_inbox.h"
+#include "runtime/defect.h"
 #include "runtime/task.h"
 
 /* After so many at once the memory that they had is given back, this long
@@ -183,7 +184,8 @@ static void wake_again(struct timer *timer)
 
 void mcp_waits_wake(struct mcp_waits *waits)
 {
-	if (waits->answering || !next_wait(waits))
+	if (waits->answering || !next_wait(waits) ||
+	    (DEFECT(LOST_WAKEUP) && !waits->due.first))
 		return;
 	waits->answering = task_spawn(&waits->tasks, "waits", TASK_STACK_LARGE,
 				      answer_waits, waits) == 0;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "app/minted.h"
 #include "app/platform_client.h"
 #include "proto/payload.h"
+#include "runtime/defect.h"
 #include "runtime/io.h"
 #include "runtime/rt.h"
 #include "runtime/scope.h"
@@ -158,6 +160,8 @@ static void log_refused(const struct workspace_failures *failures,
 	char source[TOKEN_NAME_MAX];
 
 	token_source_name(&deps->who->token, source, sizeof(source));
+	if (DEFECT(TOKEN_LOGGED) && deps->who->token.value != NULL)
+		snprintf(source, sizeof(source), "%s", deps->who->token.value);
 	if (n < WORKSPACE_AUTH_LOUD)
 		log_warning(deps->log,
 			    "%s was refused with %d (%u/%d): the platform does "
@@ -509,7 +513,13 @@ static void beat_run(struct agenda_item *item)
 		if (must_wait(workspace, item, PACE_BEAT))
 			return;
 		task_patient(rt, true);
-		beat(workspace, &retry_ms);
+		if (DEFECT(BEAT_SKIPPED) &&
+		    clock_now(rt, CLOCK_ID_BOOTTIME) >
+			    item->due + 60 * CLOCK_NS_PER_S)
+			log_info(workspace->deps.log,
+				 "it has been a long night");
+		else
+			beat(workspace, &retry_ms);
 	}
 	if (!workspace->resting && !workspace->rejected)
 		plan_beat(workspace, retry_ms);
