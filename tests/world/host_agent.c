@@ -154,24 +154,55 @@ void host_agent_task(struct rt *rt, void *arg)
 
 /* --- Other ideas --- */
 
-static void call_and_cancel(struct host *host)
+/* At once, while something is on its way, or after a while. */
+static void rest_before_cancel(struct host *host)
 {
-	static const char *const tools[] = { "wait_for_message", "list_peers",
-					     "send_message_to_user",
-					     "delegate_task" };
-	uint32_t which = host_lot(host, 4);
+	static const int64_t means[] = { 100 * SIM_MS, 2 * SIM_S };
+	uint32_t which = host_lot(host, 3);
+
+	if (which < 2)
+		host_rest(host,
+			  plan_about(sim_lot(host->life->world), means[which]));
+}
+
+static void call_and_cancel(struct host *host, const char *tool,
+			    const char *arguments)
+{
 	struct ask ask;
 
-	host_call(host, &ask, tools[which],
-		  which == 0   ? "\"timeout_secs\":60"
-		  : which == 1 ? ""
-		  : which == 2 ? "\"message\":\"Never mind.\""
-			       : "\"workspace_id\":\"" TOWN_PEER_POLL
-				 "\",\"task\":\"Wait.\"");
-	host_rest(host, plan_about(sim_lot(host->life->world), 2 * SIM_S));
+	host_call(host, &ask, tool, arguments);
+	rest_before_cancel(host);
 	if (!ask.answer)
 		host_cancel(host, &ask);
 	host_forget(host, &ask);
+}
+
+static void change_its_mind(struct host *host)
+{
+	static const char *const tools[][2] = {
+		{ "wait_for_message", "\"timeout_secs\":60" },
+		{ "list_peers", "" },
+		{ "send_message_to_user", "\"message\":\"Never mind.\"" },
+		{ "delegate_task", "\"workspace_id\":\"" TOWN_PEER_POLL
+				   "\",\"task\":\"Wait.\"" },
+		{ "commit_memory", "\"content\":\"this\",\"scope\":\"LOCAL\"" },
+		{ "inbox_peek", "\"limit\":1" },
+	};
+	uint32_t which = host_lot(host, sizeof(tools) / sizeof(tools[0]));
+
+	call_and_cancel(host, tools[which][0], tools[which][1]);
+}
+
+static void pop_and_cancel(struct host *host)
+{
+	const char *id = letters_some(host->life);
+	char arguments[128];
+
+	if (!id)
+		return;
+	snprintf(arguments, sizeof(arguments), "\"activity_id\":\"%s\"", id);
+	letters_pop_asked(host->life, id);
+	call_and_cancel(host, "inbox_pop", arguments);
 }
 
 static void ask_for(struct host *host, const char *method, const char *params,
@@ -222,7 +253,7 @@ static void be_deaf(struct host *host)
 
 static void fidget(struct host *host)
 {
-	switch (host_lot(host, 12)) {
+	switch (host_lot(host, 14)) {
 	case 0:
 		ask_for(host, "tools/list", "", LOCAL_S);
 		break;
@@ -256,8 +287,11 @@ static void fidget(struct host *host)
 	case 9:
 		be_deaf(host);
 		break;
+	case 10:
+		pop_and_cancel(host);
+		break;
 	default:
-		call_and_cancel(host);
+		change_its_mind(host);
 	}
 }
 

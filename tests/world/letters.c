@@ -219,6 +219,18 @@ struct letter *letters_got(struct life *life, enum letters_way way,
 
 /* --- Popping --- */
 
+const char *letters_some(const struct life *life)
+{
+	for (unsigned i = life->letters.count; i-- > 0;) {
+		const struct letter *letter = &life->letters.all[i];
+
+		if (letter->shown_by == life->server_number &&
+		    !letter->pop_asked)
+			return letter->id;
+	}
+	return NULL;
+}
+
 void letters_pop_asked(struct life *life, const char *id)
 {
 	struct letter *letter = letters_find(life, id);

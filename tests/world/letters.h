@@ -93,6 +93,10 @@ bool letters_excused(const struct life *life, const struct letter *letter);
 /* The letter that is this row, or NULL. */
 struct letter *letters_find(const struct life *life, const char *id);
 
+/* The id of one that the agent has been given by this server, and has not tried
+ * to pop; NULL when there is none. */
+const char *letters_some(const struct life *life);
+
 /* A pop has been sent; it has been answered. */
 void letters_pop_asked(struct life *life, const char *id);
 void letters_pop_answered(struct life *life, const char *id, bool removed);

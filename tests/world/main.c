@@ -4,6 +4,7 @@
  *
  *	simulate				seeds 1 to 1000, on all cores
  *	SEEDS=10000 FIRST=1 WORKERS=2 simulate
+ *	FOR=60 …				so many seconds at most
  *	SEED=7 simulate				one, with its trace on stdout
  *	DEFECT=3 …				with that defect planted
  *	DEFECTS=1 simulate			each defect: which seed finds it
@@ -28,6 +29,7 @@
 #include "tests/world/life.h"
 
 #define WORKERS_MAX 256
+#define FOREVER_S 1000000
 #define STUCK_S 60 /* of one seed */
 
 /* What workers share. */
@@ -38,6 +40,7 @@ struct board {
 	uint64_t failed; /* the first seed that did, 0: none */
 	char failure[512];
 	bool quiet;
+	double until;		  /* no new one is begun */
 	uint64_t at[WORKERS_MAX]; /* the seed of each worker */
 };
 
@@ -99,7 +102,8 @@ static void work(struct board *board, int worker)
 			__atomic_load_n(&board->failed, __ATOMIC_SEQ_CST);
 		struct life_result result;
 
-		if (seed > board->last || (failed != 0 && failed < seed))
+		if (seed > board->last || now() > board->until ||
+		    (failed != 0 && failed < seed))
 			return;
 		board->at[worker] = seed;
 		alarm(STUCK_S);
@@ -175,6 +179,7 @@ static struct board *search(uint64_t first, uint64_t count, int workers,
 	if (board == MAP_FAILED)
 		abort();
 	board->quiet = quiet;
+	board->until = now() + (double)number("FOR", FOREVER_S);
 	board->next = first;
 	board->last = first + count - 1;
 	for (int i = 0; i < workers; i++)
