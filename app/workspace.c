@@ -487,14 +487,27 @@ static bool comes_in_turn(const struct workspace *workspace)
 	return workspace->due_ns == 0 && is_stretched(workspace);
 }
 
-/* Puts the next beat on the agenda. */
-static void plan_beat(struct workspace *workspace, int64_t retry_ms)
+/* For how long the machine has slept, but for a constant. */
+static int64_t asleep_ns(struct rt *rt)
 {
-	uint32_t interval_ms = beat_interval_ms(workspace);
-	struct deadline next = workspace_cadence(
-		workspace->deps.rt, workspace_phase(workspace, interval_ms),
-		interval_ms, retry_ms);
+	return clock_now(rt, CLOCK_ID_BOOTTIME) -
+	       clock_now(rt, CLOCK_ID_MONOTONIC);
+}
 
+/* Puts the next beat on the agenda; `asleep` is asleep_ns from before the last
+ * one. When the machine was asleep while that was under way, it was long ago
+ * for the platform. */
+static void plan_beat(struct workspace *workspace, int64_t retry_ms,
+		      int64_t asleep)
+{
+	struct rt *rt = workspace->deps.rt;
+	uint32_t interval_ms = beat_interval_ms(workspace);
+	struct deadline next =
+		workspace_cadence(rt, workspace_phase(workspace, interval_ms),
+				  interval_ms, retry_ms);
+
+	if (asleep_ns(rt) - asleep >= interval_ms * CLOCK_NS_PER_MS)
+		next = deadline_cadence(clock_now(rt, CLOCK_ID_BOOTTIME), 0);
 	workspace->due_ns = next.ns;
 	agenda_at(workspace->agenda, &workspace->beat, next.ns, next.slack_ms);
 }
@@ -505,6 +518,7 @@ static void beat_run(struct agenda_item *item)
 		(struct workspace *)((char *)item -
 				     offsetof(struct workspace, beat));
 	struct rt *rt = workspace->deps.rt;
+	int64_t asleep = asleep_ns(rt);
 	int64_t retry_ms = -1;
 
 	if (workspace->resting || workspace->rejected)
@@ -522,7 +536,7 @@ static void beat_run(struct agenda_item *item)
 			beat(workspace, &retry_ms);
 	}
 	if (!workspace->resting && !workspace->rejected)
-		plan_beat(workspace, retry_ms);
+		plan_beat(workspace, retry_ms, asleep);
 }
 
 int workspace_start(struct workspace *workspace, struct agenda *agenda)

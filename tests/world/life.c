@@ -110,8 +110,14 @@ static void session_begins(struct sim_event *event)
 {
 	struct life *life = at_next(event);
 
+	int64_t awake = life->weather.asleep;
+
 	if (life->over)
 		return;
+	if (awake > sim_time(life->world)) {
+		sim_at(life->world, event, awake + SIM_MS, session_begins);
+		return;
+	}
 	life->sessions++;
 	server_start(life);
 	host_start(life);

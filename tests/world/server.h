@@ -33,7 +33,8 @@ struct server {
 	struct sim_event overdue;
 	int64_t asked; /* to end; 0: not yet */
 	int signal_fd;
-	bool weak; /* there was a lack of memory during its life */
+	bool bad_disk; /* when it began */
+	bool weak;     /* there was a lack of memory during its life */
 	uint64_t given_up;
 };
 
