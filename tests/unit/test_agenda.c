@@ -148,7 +148,9 @@ static int bounded(struct rt *rt, void *arg)
 	CHECK_EQ(agenda_now(agenda, &first.item), 0);
 	for (int i = 0; i < MANY; i++)
 		CHECK(until(rt, &jobs[i].runs, 1));
-	CHECK_EQ(most_at_once, AGENDA_LATER_MAX + 1);
+	/* And perhaps `first` beside them. */
+	CHECK(most_at_once >= AGENDA_LATER_MAX);
+	CHECK(most_at_once <= AGENDA_LATER_MAX + 1);
 	CHECK_EQ(first.runs, 1);
 	/* It came last and did not wait for all. */
 	for (int i = 0; i < MANY; i++) {
