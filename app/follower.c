@@ -17,6 +17,8 @@
 #include "runtime/task.h"
 
 #define READ_SIZE 1024
+#define LONG_PAUSE_MS 30000
+#define LONG_SLACK_MS 6000 /* polls are more frequent than that */
 /* How long a stream is read that nobody can prove: it may be dead. */
 #define UNPROVEN_MS 900000
 
@@ -233,6 +235,16 @@ static void attempt(struct follower *follower, int64_t *retry_ms)
 	platform_reply_free(&reply);
 }
 
+/* A long pause ends when the process wakes for something else. */
+static struct deadline later(struct rt *rt, int64_t ms)
+{
+	struct deadline when = deadline_in_ms(rt, ms);
+
+	if (ms >= LONG_PAUSE_MS)
+		when.slack_ms = LONG_SLACK_MS;
+	return when;
+}
+
 static void follower_task(struct rt *rt, void *arg)
 {
 	struct follower *follower = arg;
@@ -248,9 +260,8 @@ static void follower_task(struct rt *rt, void *arg)
 		pause = follower_pause_ms(
 			follower->failures > 0 ? follower->failures : 1,
 			follower->absent, random);
-		err = task_sleep(rt, deadline_in_ms(rt, pause > retry_ms
-								? pause
-								: retry_ms));
+		err = task_sleep(
+			rt, later(rt, pause > retry_ms ? pause : retry_ms));
 	}
 }
 
