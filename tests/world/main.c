@@ -124,6 +124,9 @@ static void start_worker(struct board *board, int worker, pid_t pids[])
 	if (pids[worker] != 0)
 		return;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* A server that does not get as far as its log says so there. */
+	if (!freopen("/dev/null", "w", stderr))
+		_exit(1);
 	work(board, worker);
 	_exit(0);
 }
