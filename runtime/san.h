@@ -114,6 +114,13 @@ static inline bool san_wants_mprotect(void)
 #endif
 }
 
+/* Valgrind lets one thread run at a time, and does not know that one in
+ * io_uring_enter sleeps: another would never get its turn. */
+static inline bool san_wants_one_thread(void)
+{
+	return san_wants_mprotect();
+}
+
 /* The kernel filled `len` bytes at `buf` behind Valgrind's back. */
 static inline void san_filled(const void *buf, size_t len)
 {

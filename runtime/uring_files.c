@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "runtime/file_worker.h"
+#include "runtime/san.h"
 
 #define WORD 64u
 
@@ -73,6 +74,8 @@ static bool is_tried(const struct uring_files *files, const struct op *op)
 
 static bool to_thread(struct uring_files *files, struct op *op)
 {
+	if (san_wants_one_thread())
+		return false;
 	if (!files->worker && file_worker_new(&files->worker) < 0)
 		return false;
 	if (!file_worker_submit(files->worker, op))
