@@ -480,7 +480,8 @@ static void refusals_are_explained(void **state)
 			fake_always(rig->fake, calls[i].method, calls[i].path,
 				    (struct answer){
 					    .status = refusals[k].status });
-			mcp_call(mcp, id, calls[i].tool, calls[i].args);
+			/* Of formats without arguments clang is wary. */
+			mcp_call(mcp, id, calls[i].tool, calls[i].args, "");
 			text = mcp_failed(mcp, id);
 			/* A token may be the reason, too; its source is said.
 			 */

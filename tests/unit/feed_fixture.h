@@ -109,7 +109,7 @@ static inline void drain(struct kit *k)
 		    (answer == FEED_ROWS && !k->more))
 			return;
 	}
-	CHECK(!"it ends");
+	CHECK(false && "it ends");
 }
 
 /* The rows from `from` up to `to`, each once, in order. */
