@@ -10,7 +10,6 @@
 #include "app/platform_request.h"
 #include "proto/a2a.h"
 #include "proto/json.h"
-#include "proto/text.h"
 #include "runtime/io.h"
 
 void platform_client_init(struct platform_client *client, struct rt *rt,
@@ -139,22 +138,27 @@ void platform_heartbeat(struct platform_client *client,
 	     payload_heartbeat(&own), reply);
 }
 
-/* Adds "&name=value" to a query, the value encoded; without one nothing. */
+/* Adds "name=value&" to a query, the value encoded; without one nothing. */
 static void add_condition(struct text *target, const char *name,
 			  const char *value)
 {
-	char *encoded;
-
 	if (value == NULL)
 		return;
-	encoded = platform_encode(value);
-	text_format(target, "%s=", name);
-	if (encoded != NULL)
-		text_add(target, encoded);
-	else
-		target->failed = true;
+	text_add(target, name);
+	text_add(target, "=");
+	platform_add_encoded(target, value);
 	text_add(target, "&");
-	free(encoded);
+}
+
+/* The same for a number; 0 is none. */
+static void add_number(struct text *target, const char *name, uint32_t value)
+{
+	if (value == 0)
+		return;
+	text_add(target, name);
+	text_add(target, "=");
+	text_add_number(target, value);
+	text_add(target, "&");
 }
 
 void platform_activity(struct platform_client *client,
@@ -173,15 +177,16 @@ void platform_activity(struct platform_client *client,
 	};
 	struct text target = { 0 };
 
-	text_format(&target, "/workspaces/%s/activity?", who->workspace_id);
+	/* Asked very often: without the cost of printf. */
+	text_add(&target, "/workspaces/");
+	text_add(&target, who->workspace_id);
+	text_add(&target, "/activity?");
 	add_condition(&target, "type", query->type);
 	add_condition(&target, "since_id", query->cursor);
-	if (query->since_secs > 0)
-		text_format(&target, "since_secs=%u&", query->since_secs);
+	add_number(&target, "since_secs", query->since_secs);
 	add_condition(&target, "before_ts", query->before_ts);
 	add_condition(&target, "peer_id", query->peer_id);
-	if (query->limit > 0)
-		text_format(&target, "limit=%u&", query->limit);
+	add_number(&target, "limit", query->limit);
 	if (query->peer_info)
 		text_add(&target, "include=peer_info&");
 	request.target = text_take(&target);
@@ -380,17 +385,14 @@ void platform_memory_recall(struct platform_client *client,
 			    const struct identity *who, const char *query,
 			    const char *scope, struct platform_reply *reply)
 {
-	char *q = platform_encode(query);
-	char *s = platform_encode(scope);
-	char *target = NULL;
+	struct text target = { 0 };
 
-	if (q != NULL && s != NULL)
-		target = platform_target(
-			"/workspaces/%s/memories?workspace_id=%s&q=%s&scope=%s",
-			who->workspace_id, who->workspace_id, q, s);
-	free(q);
-	free(s);
-	get(client, who, target, false, reply);
+	text_format(&target, "/workspaces/%s/memories?workspace_id=%s&q=",
+		    who->workspace_id, who->workspace_id);
+	platform_add_encoded(&target, query);
+	text_add(&target, "&scope=");
+	platform_add_encoded(&target, scope);
+	get(client, who, text_take(&target), false, reply);
 }
 
 void platform_update_card(struct platform_client *client,

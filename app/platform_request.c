@@ -32,27 +32,24 @@ static bool is_unreserved(char c)
 	       c == '~';
 }
 
-char *platform_encode(const char *text)
+void platform_add_encoded(struct text *target, const char *value)
 {
 	static const char hex[] = "0123456789ABCDEF";
-	char *out = malloc(strlen(text) * 3 + 1);
-	char *p = out;
 
-	if (out == NULL)
-		return NULL;
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
+	while (*value != '\0') {
+		size_t plain = 0;
 
-		if (is_unreserved(*text)) {
-			*p++ = *text;
-			continue;
+		while (is_unreserved(value[plain]))
+			plain++;
+		text_add_bytes(target, value, plain);
+		value += plain;
+		if (*value != '\0') {
+			unsigned char c = (unsigned char)*value++;
+			char coded[] = { '%', hex[c >> 4], hex[c & 15] };
+
+			text_add_bytes(target, coded, sizeof(coded));
 		}
-		*p++ = '%';
-		*p++ = hex[c >> 4];
-		*p++ = hex[c & 15];
 	}
-	*p = '\0';
-	return out;
 }
 
 static void add_field(struct http_request *http, const char *name,

@@ -9,6 +9,7 @@
 #define APP_PLATFORM_REQUEST_H
 
 #include "app/platform_client.h"
+#include "proto/text.h"
 
 /* One request. What is marked as taken is freed by platform_request_send. */
 struct platform_request {
@@ -34,9 +35,9 @@ struct platform_request {
 char *platform_target(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));
 
-/* Percent-encodes for a query (RFC 3986 section 2.3 is left as it is).
- * Malloc'd; NULL when out of memory. */
-char *platform_encode(const char *text);
+/* Adds a value to a query, percent-encoded (what RFC 3986 section 2.3 lists is
+ * left as it is). */
+void platform_add_encoded(struct text *target, const char *value);
 
 /* Makes *reply an error that was found before anything was sent; `detail` is
  * copied, may be NULL. */

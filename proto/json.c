@@ -93,6 +93,7 @@ static int real_digits(const json_t *value, int digits)
 
 	if (json_is_real(value)) {
 		while (digits < REAL_DIGITS_MAX &&
+		       json_real_value(value) != 0 &&
 		       !round_trips(json_real_value(value), digits))
 			digits++;
 	} else if (json_is_array(value)) {

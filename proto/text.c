@@ -44,6 +44,18 @@ void text_add(struct text *text, const char *string)
 	text_add_bytes(text, string, strlen(string));
 }
 
+void text_add_number(struct text *text, uint32_t number)
+{
+	char digits[10]; /* of UINT32_MAX */
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	text_add_bytes(text, digits + at, sizeof(digits) - at);
+}
+
 void text_format(struct text *text, const char *format, ...)
 {
 	va_list args;

@@ -367,6 +367,13 @@ static void text_grows(void **state)
 	taken = text_take(&text);
 	assert_string_equal(taken, "");
 	free(taken);
+	text_add_number(&text, 0);
+	text_add_number(&text, 7);
+	text_add_number(&text, 10);
+	text_add_number(&text, UINT32_MAX);
+	taken = text_take(&text);
+	assert_string_equal(taken, "07104294967295");
+	free(taken);
 }
 
 int main(void)
