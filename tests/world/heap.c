@@ -26,8 +26,6 @@
 void *__libc_malloc(size_t size);
 void __libc_free(void *data);
 
-void (*heap_misused)(const char *what);
-
 struct head {
 	const void *caller;
 	uint32_t size; /* that was asked for */
@@ -64,10 +62,8 @@ static struct chunk *spare;
 
 static void misused(const char *what)
 {
-	if (heap_misused)
-		heap_misused(what);
-	else
-		abort();
+	fprintf(stderr, "%s\n", what);
+	abort();
 }
 
 /* --- Owners --- */

@@ -8,7 +8,8 @@
  * freed is known, and its allocations can be made to fail.
  *
  * Owner 0 is the world; others are numbers of processes. Freed memory is
- * spoiled, so that what is read after it was freed is nonsense.
+ * spoiled, so that what is read after it was freed is nonsense; what is freed
+ * twice, or is no memory, ends the program.
  */
 #ifndef TESTS_WORLD_HEAP_H
 #define TESTS_WORLD_HEAP_H
@@ -37,8 +38,5 @@ void heap_drop_all(void);
 /* Allocations of `owner` fail so often in a million times, decided by `seed`;
  * 0: never. */
 void heap_fail(unsigned owner, uint32_t ppm, uint64_t seed);
-
-/* Called with a sentence when memory is misused: freed twice, or not ours. */
-extern void (*heap_misused)(const char *what);
 
 #endif
