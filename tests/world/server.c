@@ -215,6 +215,13 @@ static void is_overdue(struct sim_event *event)
 		sim_at(life->world, event, awake + SERVER_STOP, is_overdue);
 		return;
 	}
+	/* The program's last resort for a disk that does not come back, an
+	 * alarm, is not of this world. */
+	if (life->weather.disk) {
+		sim_trace(life->world, "server", "its last resort");
+		sim_kill(server->process);
+		return;
+	}
 	rt_each_task(server->rt, trace_task, life->world);
 	sim_fail(life->world,
 		 "the server has not ended although it was asked to");

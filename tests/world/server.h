@@ -5,7 +5,8 @@
  *
  * When it ends by itself, nothing of it may be left: no task but its own, no
  * descriptor but those it was given, no piece of memory. When it is asked to
- * end, it does so within SERVER_STOP.
+ * end, it does so within SERVER_STOP; while the disk is bad, it may have to be
+ * killed then, as the program does it itself (app.c).
  */
 #ifndef TESTS_WORLD_SERVER_H
 #define TESTS_WORLD_SERVER_H
