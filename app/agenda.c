@@ -68,7 +68,8 @@ static void take_out(struct agenda_item *item)
 
 static int put_in(struct agenda *agenda, struct agenda_item *item)
 {
-	if (agenda->count == agenda->cap) {
+	/* One that runs keeps its place: it must not be lost. */
+	if (agenda->count + agenda->running >= agenda->cap) {
 		uint32_t cap = agenda->cap ? 2 * agenda->cap : 8;
 		struct agenda_item **items =
 			realloc(agenda->items, cap * sizeof(*items));

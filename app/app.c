@@ -148,6 +148,14 @@ static void check_token(struct app *app)
 
 static const char list_variable[] = "MOLECULE_WORKSPACES_FILE";
 
+static void drop_list(struct app *app)
+{
+	if (app->list != NULL)
+		explicit_bzero(app->list, app->list_len);
+	free(app->list);
+	app->list = NULL;
+}
+
 /* Reads the list of workspaces, if there is one in memory. 0 or -ENOMEM. */
 static int take_list(struct app *app)
 {
@@ -157,9 +165,7 @@ static int take_list(struct app *app)
 		return 0;
 	err = config_read_list(&app->config, list_variable, app->list,
 			       app->list_len);
-	explicit_bzero(app->list, app->list_len);
-	free(app->list);
-	app->list = NULL;
+	drop_list(app);
 	return err;
 }
 
@@ -261,7 +267,8 @@ static int make_fleet(struct app *app)
 	return fleet_init(&app->fleet, &options);
 }
 
-int app_open(struct app *app, struct rt *rt)
+/* As app_open, but a long list of workspaces stays to be read. */
+static int open_parts(struct app *app, struct rt *rt)
 {
 	int err;
 
@@ -274,6 +281,13 @@ int app_open(struct app *app, struct rt *rt)
 	err = read_list(app);
 	check_token(app);
 	return err;
+}
+
+int app_open(struct app *app, struct rt *rt)
+{
+	int err = open_parts(app, rt);
+
+	return err == 0 ? take_list(app) : err;
 }
 
 int app_connect(struct app *app)
@@ -438,6 +452,7 @@ static void set_last_resort(int exit_code, int ms)
 
 static void release(struct app *app)
 {
+	drop_list(app);
 	mcp_server_free(app->mcp);
 	turns_free(app->tools.turns);
 	uploads_free(app->tools.uploads);
@@ -484,9 +499,11 @@ static void stop(struct app *app)
 int app_run(struct rt *rt, void *arg)
 {
 	struct app *app = arg;
-	int err = app_open(app, rt);
+	int err = open_parts(app, rt);
 
 	if (err < 0 || !config_usable(&app->config)) {
+		if (err == 0)
+			err = take_list(app); /* what is wrong with it, too */
 		state_dir_stop(&app->state, DEADLINE_NOW);
 		return refuse_config(app, err);
 	}

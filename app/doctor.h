@@ -12,7 +12,8 @@
  *
  * Nothing is registered, received or locked. What the platforms see is a GET of
  * /health and one heartbeat for each workspace: the only request that every
- * platform answers truly and that changes nothing but the time of the last one.
+ * platform answers truly and that changes little. Like any other it has the
+ * workspace count as online, until the platform misses the next one.
  */
 #ifndef APP_DOCTOR_H
 #define APP_DOCTOR_H

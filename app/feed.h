@@ -16,10 +16,10 @@
  * Without a cursor, at a first start or when the platform no longer knows it,
  * a window of time is read: FEED_WINDOW_S and for how long the platform has not
  * answered, or the time since the last row that was known, whichever is longer.
- *The platform gives such a window newest first and at most FEED_PAGE rows of
- *it, so the feed walks back to its oldest page and goes on from there with a
- *cursor: a window of any length is read to its end, in order, holding two pages
- *at most.
+ * The platform gives such a window newest first and at most FEED_PAGE rows of
+ * it, so the feed walks back to its oldest page and goes on from there with a
+ * cursor: a window of any length is read to its end, in order, holding two
+ * pages at most.
  *
  * A page that is too large to be read is asked for again in smaller pieces. A
  * cursor that the platform does not know (410), or an error that blames the

@@ -323,6 +323,25 @@ static void say(struct journal *journal, int err)
 	journal->warned = err != 0;
 }
 
+/* While nothing can be written, what is dead does not pile up. */
+static void condense(struct journal *journal)
+{
+	struct journal_bytes waiting = journal->pending, all = { 0 };
+
+	if (waiting.len <= JOURNAL_SMALL ||
+	    waiting.len / GROWTH <= journal->base)
+		return;
+	journal->pending = (struct journal_bytes){ 0 };
+	if (collect(journal, &all) == 0) {
+		journal->pending = all;
+		journal->base = all.len;
+		journal_bytes_free(&waiting);
+	} else {
+		journal->pending = waiting;
+		journal_bytes_free(&all);
+	}
+}
+
 /* Puts a new file in the place of the old one. */
 static int rewrite(struct journal *journal)
 {
@@ -348,7 +367,11 @@ static int rewrite(struct journal *journal)
 		journal_bytes_cut(&journal->pending, covered);
 	}
 	journal_bytes_free(&all);
-	return err ? err : fd < 0 ? fd : 0;
+	if (!err && fd < 0)
+		err = fd;
+	if (err)
+		condense(journal);
+	return err;
 }
 
 static int append(struct journal *journal)

@@ -53,7 +53,8 @@ struct mcp_server_options {
 	 * the start of a turn should take, 0 for none. */
 	unsigned int poll_timeout_secs;
 	int64_t progress_ms; /* 0: MCP_SERVER_PROGRESS_MS */
-	/* Until this is set, only `initialize` is dealt with, so that a host
+	/* Until this is set, only what needs no tools is dealt with:
+	 * `initialize`, and ping and tools/list of the plainest form. So a host
 	 * has its answer while the tools are being made ready. NULL: they are.
 	 */
 	struct event *ready;

@@ -319,7 +319,8 @@ static bool take_page(struct receiver *receiver, struct feed *feed,
 	bool again;
 	int err, failed;
 
-	if (feed_rows_count(rows) == 0 && !feed->unsaved)
+	if (feed_rows_count(rows) == 0 && !feed->unsaved &&
+	    receiver->doubtful_count == 0)
 		return false; /* as nearly always */
 	batch = calloc(1, sizeof(*batch));
 	if (batch == NULL)
@@ -329,6 +330,8 @@ static bool take_page(struct receiver *receiver, struct feed *feed,
 	/* A failure has been said, and is no reason to keep messages back. */
 	if (batch->count > 0)
 		(void)journal_write(receiver->journal, DEADLINE_NEVER);
+	if (batch->count > 0 && feed == &receiver->messages)
+		receiver_kept_release(receiver, batch->messages[0]->created_at);
 	receiver->batch = NULL;
 	failed = deliver(receiver, batch);
 	settle(receiver, feed, batch);
@@ -337,7 +340,7 @@ static bool take_page(struct receiver *receiver, struct feed *feed,
 		(err == 0 && *batch->last != '\0' && rows->more);
 	free(batch);
 	if (!again && failed == 0 && err == 0 && feed == &receiver->messages)
-		receiver_kept_release(receiver);
+		receiver_kept_release(receiver, NULL);
 	return again && failed == 0;
 }
 
@@ -352,7 +355,7 @@ static void say_full(struct receiver *receiver)
 			    "when some have been read (wait_for_message, "
 			    "inbox_peek) and popped (inbox_pop); the platform "
 			    "keeps them until then",
-			    receiver->source.count);
+			    inbox_count(receiver->options.inbox));
 }
 
 bool receiver_poll(struct receiver *receiver, struct feed *feed,

@@ -27,17 +27,19 @@ void receiver_announce(const struct receiver *receiver,
 		peers_want(deps->peers, message->peer_id, deps->member);
 }
 
-/* A message that an earlier process fetched. */
-static void on_kept(void *arg, const struct activity_message *message)
+/* Brings one into the inbox: 0, also when it is there; or why not. */
+static int bring(struct receiver *receiver,
+		 const struct activity_message *message)
 {
-	struct receiver *receiver = arg;
+	int err;
 
 	receiver_announce(receiver, message);
-	if (inbox_put(receiver->options.inbox, &receiver->source, message) == 0)
-		receiver->kept++;
+	err = inbox_put(receiver->options.inbox, &receiver->source, message);
+	receiver->kept += err == 0;
+	return err == -EEXIST ? 0 : err;
 }
 
-/* The same, but what came before it may be missing. */
+/* What came before it may be missing, or there is no room: it waits. */
 static void on_doubtful(void *arg, const struct activity_message *message)
 {
 	struct receiver *receiver = arg;
@@ -53,19 +55,39 @@ static void on_doubtful(void *arg, const struct activity_message *message)
 	if (copy != NULL)
 		receiver->doubtful[receiver->doubtful_count++] = copy;
 	else
-		on_kept(receiver, message);
+		receiver->kept_err = -ENOMEM;
 }
 
-void receiver_kept_release(struct receiver *receiver)
+/* A message that an earlier process fetched. */
+static void on_kept(void *arg, const struct activity_message *message)
+{
+	struct receiver *receiver = arg;
+	int err = bring(receiver, message);
+
+	if (err == -ENOSPC)
+		on_doubtful(receiver, message);
+	else if (err < 0)
+		receiver->kept_err = err;
+}
+
+/* Whether it came before all that were written at `time`. */
+static bool is_before(const struct activity_message *message, const char *time)
+{
+	return *message->created_at != '\0' &&
+	       strcmp(message->created_at, time) < 0;
+}
+
+void receiver_kept_release(struct receiver *receiver, const char *before)
 {
 	size_t left = 0;
 
 	for (size_t i = 0; i < receiver->doubtful_count; i++) {
 		struct activity_message *message = receiver->doubtful[i];
 
-		receiver->kept_err = 0;
-		on_kept(receiver, message);
-		if (receiver->kept_err)
+		if ((before != NULL && !is_before(message, before)) ||
+		    inbox_room(receiver->options.inbox, &receiver->source) ==
+			    0 ||
+		    bring(receiver, message) < 0)
 			receiver->doubtful[left++] = message;
 		else
 			free(message);
@@ -138,6 +160,7 @@ bool receiver_kept_open(struct receiver *receiver)
 		err = receiver->kept_err;
 	receiver->source.journal_away = err < 0;
 	if (err < 0) {
+		receiver_kept_free(receiver);
 		journal_free(receiver->journal, DEADLINE_NOW);
 		receiver->journal = receiver->source.journal = NULL;
 		say_unreadable(receiver, err);

@@ -31,9 +31,10 @@ struct batch {
 /* Opens the journal and brings back what is in it. False: not now, it is to be
  * tried again. Parks. */
 bool receiver_kept_open(struct receiver *receiver);
-/* Nothing is missing any more: the messages that wait come now, but for those
- * that have been fetched again. Does not park. */
-void receiver_kept_release(struct receiver *receiver);
+/* Nothing is missing any more before those that were written before that time
+ * (NULL: before any): the messages that wait come now, as far as there is room,
+ * but for those that have been fetched again. Does not park. */
+void receiver_kept_release(struct receiver *receiver, const char *before);
 /* Forgets those that wait; they are in the journal. */
 void receiver_kept_free(struct receiver *receiver);
 

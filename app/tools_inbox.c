@@ -165,9 +165,10 @@ void tools_inbox_pop(struct tool_call *call)
 	popped = inbox_pop(inbox, json_string_value(id));
 	if (popped < 0) {
 		tools_call_fail(call,
-				"Error: the message stays in the inbox, since "
-				"its removal cannot be written to the disk: "
-				"%s. Pop it again when the configs directory "
+				"Error: the removal of the message cannot be "
+				"written to the disk: %s. It stays in the "
+				"inbox until you pop it again, or until a "
+				"restart, when the configs directory "
 				"(CONFIGS_DIR) can be written.",
 				strerrordesc_np(-popped));
 		return;
