@@ -45,7 +45,8 @@ struct journal {
 	uint64_t added, written, synced;
 	uint64_t sync_wanted;
 	uint64_t failures;
-	int err; /* of the last failure */
+	int err;      /* of the last failure */
+	int keep_err; /* of journal_keep, while all is collected */
 	bool warned;
 
 	struct journal_ids popped;
@@ -164,13 +165,14 @@ static int collect(struct journal *journal, struct journal_bytes *all)
 		return err;
 	/* What is kept goes through the same buffer as what is added. */
 	journal->pending = *all;
-	journal->err = 0;
+	journal->keep_err = 0;
 	if (journal->options.live)
 		journal->options.live(journal->options.arg, journal);
 	*all = journal->pending;
 	journal->pending = waiting;
-	return journal->err ? journal->err
-			    : journal_bytes_add(all, waiting.data, waiting.len);
+	return journal->keep_err
+		       ? journal->keep_err
+		       : journal_bytes_add(all, waiting.data, waiting.len);
 }
 
 void journal_keep(struct journal *journal,
@@ -182,7 +184,7 @@ void journal_keep(struct journal *journal,
 					  .message = *message });
 
 	if (err)
-		journal->err = err;
+		journal->keep_err = err;
 }
 
 /* What the file would have if it were written anew. Else one that grows a

@@ -59,6 +59,10 @@ bool cert_has_address(const struct cert *cert, const uint8_t *addr, size_t len);
  * does not count. */
 bool cert_has_host(const struct cert *cert, const char *host);
 
+/* Whether the sets of a name (its contents) begin with those of `base`, in
+ * whatever way their text is written. False when either cannot be read. */
+bool cert_name_begins(struct der name, struct der base, bool *begins);
+
 /* Writes what to call a name: its common name, else organisation, else "".
  * Printable ASCII, '?' for the rest; cut to fit `cap`. */
 void cert_name_text(struct der name, char *text, size_t cap);

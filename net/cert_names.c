@@ -284,3 +284,34 @@ bool cert_name_hash(struct der name, uint32_t *hash)
 		(uint32_t)digest[1] << 8 | digest[0];
 	return true;
 }
+
+/* A digest of the next set of a name, however its text is written. */
+static bool digest_set(struct der *sets, uint8_t digest[br_sha256_SIZE])
+{
+	struct canonical c;
+	struct der set;
+	br_sha256_context sha256;
+	c.len = 0;
+	c.full = false;
+	if (!der_take(sets, DER_SET, &set) || set.len == 0 ||
+	    !each_attribute(set, canonical_attribute, &c) || c.full)
+		return false;
+	br_sha256_init(&sha256);
+	br_sha256_update(&sha256, c.set, c.len);
+	br_sha256_out(&sha256, digest);
+	return true;
+}
+
+bool cert_name_begins(struct der name, struct der base, bool *begins)
+{
+	uint8_t wanted[br_sha256_SIZE], got[br_sha256_SIZE];
+	*begins = true;
+	while (base.len && *begins) {
+		*begins = name.len > 0;
+		if (!digest_set(&base, wanted) ||
+		    (*begins && !digest_set(&name, got)))
+			return false;
+		*begins = *begins && memcmp(wanted, got, sizeof(got)) == 0;
+	}
+	return true;
+}

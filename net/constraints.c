@@ -49,19 +49,15 @@ static enum fit fits_address(struct der name, struct der base)
 	return FIT_YES;
 }
 
-/* Whether the subject begins with the base. The same name may be written in
- * other bytes, so that others do not fit cannot be said for sure. */
+/* Whether the subject begins with the base. */
 static enum fit fits_directory(struct der name, struct der base)
 {
 	struct der sets;
-	if (!der_take(&base, DER_SEQUENCE, &sets))
+	bool begins;
+	if (!der_take(&base, DER_SEQUENCE, &sets) ||
+	    !cert_name_begins(name, sets, &begins))
 		return FIT_UNSURE;
-	if (sets.len == 0)
-		return FIT_YES;
-	return name.len >= sets.len &&
-			       memcmp(name.data, sets.data, sets.len) == 0
-		       ? FIT_YES
-		       : FIT_UNSURE;
+	return begins ? FIT_YES : FIT_NO;
 }
 
 static enum fit fits(const struct name *name, struct der base)

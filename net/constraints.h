@@ -5,9 +5,9 @@
  * A NameConstraints extension (RFC 5280 section 4.2.1.10) in the certificate
  * of an issuer bounds the names in all certificates that it leads to. BearSSL
  * passes over it (and refuses an intermediate where it is critical); roots it
- * does not look into at all. DNS names, IP addresses and, as far as equal
- * bytes go, the names of subjects are understood here. A name of any other
- * kind is refused if there is a constraint on its kind.
+ * does not look into at all. DNS names, IP addresses and the names of subjects,
+ * in whatever way their text is written, are understood here. A name of any
+ * other kind is refused if there is a constraint on its kind.
  *
  * No allocation, no I/O.
  */

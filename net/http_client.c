@@ -6,7 +6,7 @@
  * before it has read everything (413, 401) is heard at once, and neither side
  * waits for the other for ever. Whichever has the last word cancels the other.
  *
- * Buffers exist only while a request runs.
+ * What a request needs stays with its connection for the next one, wiped.
  */
 #include "net/http_client.h"
 

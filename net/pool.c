@@ -498,22 +498,35 @@ static void end_kept(struct entry *entry)
 		origin_free(origin);
 }
 
+/* For the first in line, or for who comes next. */
+static void leave_idle(struct origin *origin, struct entry *entry)
+{
+	struct pool *pool = origin->pool;
+
+	origin->common -= entry->common;
+	entry->common = false;
+	if (grant(origin, entry))
+		return;
+	entry->idle_since = clock_now(pool->rt, CLOCK_ID_BOOTTIME);
+	idle_push(entry);
+	expiry_arm(pool);
+}
+
 void pool_give(struct pool *pool, struct pool_conn *conn, bool reusable)
 {
 	struct entry *entry = (struct entry *)conn;
 	struct origin *origin = entry->origin;
+	bool common = entry->common;
 
-	origin->common -= entry->common;
-	entry->common = false;
 	if (entry->kept) {
 		end_kept(entry);
 	} else if (!reusable || entry->closed) {
+		/* Whoever comes while it closes must not pass those in line. */
 		entry_close(entry);
+		origin->common -= common;
 		place_release(origin);
-	} else if (!grant(origin, entry)) {
-		entry->idle_since = clock_now(pool->rt, CLOCK_ID_BOOTTIME);
-		idle_push(entry);
-		expiry_arm(pool);
+	} else {
+		leave_idle(origin, entry);
 	}
 	reap_leftovers(pool);
 }

@@ -361,8 +361,10 @@ static int query_step(struct query *query)
 		lookup_process(four);
 		lookup_sweep(four);
 	} else if (!started && deadline_left_ns(query->rt, query->slow) == 0) {
-		four->done = lookup_start(four, query->servers, query->host,
-					  AF_INET) != 0;
+		if (lookup_start(four, query->servers, query->host, AF_INET)) {
+			four->done = true;
+			four->status = ARES_ENOMEM;
+		}
 	}
 	return 0;
 }

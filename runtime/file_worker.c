@@ -73,9 +73,15 @@ int file_worker_fd(const struct file_worker *worker)
 static int open_at(const struct op *op)
 {
 	int flags = op->u.file.flags | O_CLOEXEC;
+	struct stat st;
 	int fd = openat(op->fd, op->u.file.path, flags | O_NONBLOCK,
 			op->u.file.mode);
 
+	/* A lease that another process has on a regular file is waited for. */
+	if (fd < 0 && errno == EWOULDBLOCK && !(flags & O_NONBLOCK) &&
+	    fstatat(op->fd, op->u.file.path, &st, 0) == 0 &&
+	    S_ISREG(st.st_mode))
+		return openat(op->fd, op->u.file.path, flags, op->u.file.mode);
 	if (fd >= 0 && !(flags & O_NONBLOCK))
 		fcntl(fd, F_SETFL, flags & O_APPEND);
 	return fd;

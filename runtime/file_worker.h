@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * file_worker - a thread that does what may wait for a disk, for a backend
- * whose kernel offers no other way.
+ * file_worker - a thread that does what may wait for a disk, for both backends
+ * on a kernel.
  *
- * Operations go in in order and are done one after the other. When some are
+ * Operations go in in order and are done one after the other, so one that a
+ * file system never ends keeps those behind it. When some are
  * done a descriptor becomes readable. The thread begins with the first
  * operation. It touches nothing but the operation that it is given.
  */

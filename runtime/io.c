@@ -2,7 +2,6 @@
 #include "runtime/io.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stddef.h>
 
 #include "runtime/defect.h"
@@ -142,15 +141,7 @@ static ssize_t transfer(struct rt *rt, enum op_code code, const char *what,
 ssize_t io_read(struct rt *rt, int fd, void *buf, size_t len,
 		struct deadline deadline)
 {
-	ssize_t n = transfer(rt, OP_READ, "read", fd, buf, len, deadline);
-
-	if (n != -EOPNOTSUPP)
-		return n;
-	/* A FIFO that was opened by its name: nobody may have it for writing
-	 * yet, which is not its end. */
-	n = io_poll(rt, fd, POLLIN, deadline);
-	return n < 0 ? n
-		     : transfer(rt, OP_READ, "read", fd, buf, len, deadline);
+	return transfer(rt, OP_READ, "read", fd, buf, len, deadline);
 }
 
 ssize_t io_write(struct rt *rt, int fd, const void *buf, size_t len,

@@ -102,14 +102,6 @@ bool uring_files_take(struct uring_files *files, struct op *op)
 	}
 }
 
-/* A FIFO is a file by its name only: it is waited for, as a pipe is. */
-static bool is_fifo(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
-}
-
 bool uring_files_retry(struct uring_files *files, struct op *op, int32_t *res)
 {
 	bool would_wait = *res == -EAGAIN || *res == -EOPNOTSUPP ||
@@ -117,11 +109,6 @@ bool uring_files_retry(struct uring_files *files, struct op *op, int32_t *res)
 
 	if (!would_wait || op->state != OP_INFLIGHT || !is_tried(files, op))
 		return false;
-	if (op->code == OP_READ && is_fifo(op->fd)) {
-		uring_files_closed(files, op->fd);
-		*res = -EOPNOTSUPP;
-		return false;
-	}
 	if (to_thread(files, op))
 		return true;
 	*res = file_worker_perform(op);

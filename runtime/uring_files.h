@@ -5,8 +5,9 @@
  * What the ring cannot do at once it gives to a thread of the kernel's, and the
  * last of those never goes: it wakes every five seconds for nothing, for the
  * life of the process. So the ring is only asked for what it can do at once (a
- * path that is cached, bytes that are in memory), and what is left goes to a
- * thread of ours (file_worker.h), which sleeps.
+ * path that is cached, bytes that are in memory; on file systems that ask a
+ * server when a file is opened, that may take until it answers), and what is
+ * left goes to a thread of ours (file_worker.h), which sleeps.
  *
  * The descriptor of a regular file that was opened here is known as one until
  * it is closed here. Reading and writing others is the ring's business, but for
@@ -35,8 +36,7 @@ struct uring_files {
 bool uring_files_take(struct uring_files *files, struct op *op);
 /* The ring has tried, and says *res: gives it to the thread if it would have
  * had to wait: true. Where there can be no thread it is done here and now, and
- * *res is what came of it. Reading a FIFO that was opened by its name is
- * -EOPNOTSUPP once, and from then on the ring's business. */
+ * *res is what came of it. */
 bool uring_files_retry(struct uring_files *files, struct op *op, int32_t *res);
 
 /* Lets a prepared entry fail where it would have to wait. */

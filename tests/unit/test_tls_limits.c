@@ -392,6 +392,43 @@ static void test_broken(void **state)
 	}
 }
 
+/* Sets of one attribute each, O and then CN. */
+#define SET(oid, tag, text)                                                    \
+	"\x31\x0c\x30\x0a\x06\x03\x55\x04" oid tag "\x03" text
+#define O "\x0a"
+#define CN "\x03"
+#define PRINTABLE "\x13"
+#define UTF8 "\x0c"
+
+/* The same name may be written in more than one way. */
+static void test_directories(void **state)
+{
+	static const struct {
+		const char *name, *base;
+		bool good;
+	} cases[] = {
+		{ SET(O, PRINTABLE, "Org") SET(CN, UTF8, "Abc"),
+		  SET(O, UTF8, "oRG"), true },
+		{ SET(O, PRINTABLE, "Org"), SET(O, UTF8, "Orh"), false },
+		{ SET(O, PRINTABLE, "Org"), SET(CN, PRINTABLE, "Org"), false },
+		{ SET(O, PRINTABLE, "Org"),
+		  SET(O, PRINTABLE, "Org") SET(CN, UTF8, "Sub"), false },
+		{ SET(O, PRINTABLE, "Org"), "", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct der name = { (const uint8_t *)cases[i].name,
+				    strlen(cases[i].name) };
+		struct der base = { (const uint8_t *)cases[i].base,
+				    strlen(cases[i].base) };
+		bool begins;
+		assert_true(cert_name_begins(name, base, &begins));
+		if (begins != cases[i].good)
+			fail_msg("case %zu", i);
+	}
+}
+
 WORLD_TEST(issuers)
 WORLD_TEST(purposes)
 WORLD_TEST(doubled)
@@ -405,6 +442,7 @@ int main(void)
 		cmocka_unit_test(test_purposes),
 		cmocka_unit_test(test_doubled),
 		cmocka_unit_test(test_constrained),
+		cmocka_unit_test(test_directories),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_broken),
