@@ -185,6 +185,25 @@ static void each_workspace_of_a_list_is_looked_at(void **state)
 	       "[FAIL] environment: MOLECULE_WORKSPACES[0]: ");
 }
 
+/* Also one that is so long that the server reads it after its first answer. */
+static void a_long_list_is_looked_at(void **state)
+{
+	struct rig *rig = *state;
+	const char *file = rig_text(rig, "%s/list.json", rig->dir);
+	size_t len = 64 * 1024;
+	char *list = malloc(len + 64);
+
+	assert_non_null(list);
+	memset(list, ' ', len);
+	strcpy(list + len, "[{\"id\":\"a\"}]");
+	file_write(file, list, 0600);
+	free(list);
+	rig_env(rig, "MOLECULE_WORKSPACES_FILE", file);
+	rig_env(rig, "WORKSPACE_ID", NULL);
+	advice(rig, examined(rig, 1),
+	       "[FAIL] environment: MOLECULE_WORKSPACES_FILE[0]: ");
+}
+
 static void the_directory_is_looked_at(void **state)
 {
 	struct rig *rig = *state;
@@ -257,6 +276,7 @@ int main(void)
 		TEST(a_refused_token_is_a_failure),
 		TEST(a_platform_that_is_away_is_a_failure),
 		TEST(each_workspace_of_a_list_is_looked_at),
+		TEST(a_long_list_is_looked_at),
 		TEST(the_directory_is_looked_at),
 		TEST(the_command_is_looked_for),
 		TEST(colours_are_for_terminals),

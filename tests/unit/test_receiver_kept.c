@@ -256,6 +256,69 @@ static int written_anew_meanwhile(struct rt *rt, void *arg)
 	return 0;
 }
 
+/* The first message of the file has a byte that is not as it was. */
+static void damage(struct post *p)
+{
+	char path[256], byte;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", p->w.dir, POST_JOURNAL);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	CHECK(fd >= 0);
+	CHECK_EQ(pread(fd, &byte, 1, 20), 1);
+	byte ^= 1;
+	CHECK_EQ(pwrite(fd, &byte, 1, 20), 1);
+	close(fd);
+}
+
+/* What stands behind a damaged line is there at once, in its order, although
+ * the platform has nothing new. */
+static int behind_a_damaged_line(struct rt *rt, void *arg)
+{
+	struct post p;
+
+	(void)arg;
+	post_open(&p, rt, 4);
+	post_begin(&p);
+	post_drain(&p);
+	post_end(&p);
+	damage(&p);
+	post_begin(&p);
+	post_drain(&p);
+	expect_inbox(&p, "1 2 3");
+	p.rows.end = 5;
+	post_drain(&p);
+	expect_inbox(&p, "1 2 3 4");
+	post_close(&p);
+	return 0;
+}
+
+/* None of it is dropped when there is more than there is room for. */
+static int more_than_there_is_room_for(struct rt *rt, void *arg)
+{
+	const int kept = INBOX_CAPACITY - 5, all = INBOX_CAPACITY + 45;
+	struct post p;
+	int n = 1;
+
+	(void)arg;
+	post_open(&p, rt, kept);
+	post_begin(&p);
+	post_drain(&p);
+	post_end(&p);
+	damage(&p);
+	p.rows.end = all;
+	post_begin(&p);
+	post_drain(&p);
+	while (n < all && inbox_first(p.inbox) &&
+	       row_number(inbox_first(p.inbox)->activity_id) == n) {
+		CHECK_EQ(post_pop(&p, n++), 1);
+		post_drain(&p);
+	}
+	CHECK_EQ(n, all);
+	post_close(&p);
+	return 0;
+}
+
 #define TEST(name)                                                             \
 	static void test_##name(void **state)                                  \
 	{                                                                      \
@@ -270,6 +333,8 @@ TEST(a_full_disk)
 TEST(a_full_disk_and_the_end)
 TEST(popping)
 TEST(written_anew_meanwhile)
+TEST(behind_a_damaged_line)
+TEST(more_than_there_is_room_for)
 
 int main(void)
 {
@@ -281,6 +346,8 @@ int main(void)
 		cmocka_unit_test(test_a_full_disk_and_the_end),
 		cmocka_unit_test(test_popping),
 		cmocka_unit_test(test_written_anew_meanwhile),
+		cmocka_unit_test(test_behind_a_damaged_line),
+		cmocka_unit_test(test_more_than_there_is_room_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
