@@ -31,7 +31,9 @@
 #include "bench/util.h"
 #include "bench/world.h"
 
-#define SETTLE_MS 25000	     /* past the first beat that meets a poll */
+/* Past the first beat that meets a poll: with the stream, polls are rare. */
+#define SETTLE_MS 25000
+#define STREAM_SETTLE_MS 65000
 #define PEER_SETTLE_MS 21000 /* past its first heartbeat */
 
 /* The bars of issue 5, a minute: with the event stream and without; 0: none. */
@@ -200,8 +202,8 @@ static void secure(struct world *world, struct relay *relay,
 
 /* On io_uring it is traced, and its requests are written to `trace_path`. */
 static void measure_ours(struct world *world, struct relay *relay,
-			 int64_t seconds, bool uring, const char *trace_path,
-			 struct figures *ours)
+			 int64_t settle_ms, int64_t seconds, bool uring,
+			 const char *trace_path, struct figures *ours)
 {
 	static char on_uring[] = "MOLECULE_IO_BACKEND=uring";
 	static char on_epoll[] = "MOLECULE_IO_BACKEND=epoll";
@@ -220,7 +222,7 @@ static void measure_ours(struct world *world, struct relay *relay,
 		record = fopen(trace_path, "we");
 	if (uring && !record)
 		bench_die("%s: %s", trace_path, strerror(errno));
-	relay_run(relay, SETTLE_MS);
+	relay_run(relay, settle_ms);
 	measure(mcp.pid, relay, seconds * 1000, record,
 		uring ? world->dir : NULL, ours);
 	if (record)
@@ -264,6 +266,7 @@ int main(void)
 	bool https = getenv("BENCH_HTTPS") != NULL;
 	const char *choice = getenv("BENCH_STREAM");
 	bool stream = !choice || strcmp(choice, "0") != 0;
+	int64_t settle_ms = stream ? STREAM_SETTLE_MS : SETTLE_MS;
 
 	world_open_with(&world, (const char *[]){ stream ? NULL : "--no-stream",
 						  NULL });
@@ -272,8 +275,9 @@ int main(void)
 	if (https)
 		secure(&world, &relay, &nginx);
 	snprintf(trace_path, sizeof(trace_path), "%s/trace", world.dir);
-	measure_ours(&world, &relay, seconds, true, trace_path, &ours);
-	measure_ours(&world, &relay, seconds, false, NULL, &epoll);
+	measure_ours(&world, &relay, settle_ms, seconds, true, trace_path,
+		     &ours);
+	measure_ours(&world, &relay, settle_ms, seconds, false, NULL, &epoll);
 	measure_curl(&world, &relay, seconds, trace_path,
 		     https ? nginx.bundle : NULL, stream, &curl);
 	if (https)
