@@ -110,7 +110,8 @@ static void release(struct mcp_call *call, struct deadline deadline)
 	jsonrpc_message_free(&call->request.message);
 }
 
-/* Returns whether the host gets the answer. */
+/* Returns whether the host gets the answer; where something is to be settled
+ * then, it has gone out. */
 static bool answer(struct mcp_call *call)
 {
 	const struct mcp_answer to = answer_to(call);
@@ -118,7 +119,10 @@ static bool answer(struct mcp_call *call)
 	/* The line is made only when there is room for it. */
 	if (!to.batch && mcp_writer_wait(to.writer, DEADLINE_NEVER) != 0)
 		return false;
-	return mcp_answer_call(&to, &call->tool);
+	if (!mcp_answer_call(&to, &call->tool))
+		return false;
+	return to.batch || !call->tool.settle ||
+	       mcp_writer_reach(to.writer, DEADLINE_NEVER) == 0;
 }
 
 static void start_queued(struct mcp_calls *calls);

@@ -333,6 +333,19 @@ int mcp_writer_flush(struct mcp_writer *writer, uint32_t stall_ms,
 	return writer->err;
 }
 
+int mcp_writer_reach(struct mcp_writer *writer, struct deadline deadline)
+{
+	uint64_t target = writer->written + mcp_writer_pending(writer);
+
+	while (!writer->err && writer->written < target) {
+		int err = cond_wait(&writer->progress, deadline);
+
+		if (err)
+			return err;
+	}
+	return writer->written < target ? writer->err : 0;
+}
+
 void mcp_writer_close(struct mcp_writer *writer)
 {
 	if (writer->closed)

@@ -84,6 +84,10 @@ bool mcp_writer_stalled(struct mcp_writer *writer, uint64_t before);
 int mcp_writer_flush(struct mcp_writer *writer, uint32_t stall_ms,
 		     struct deadline deadline);
 
+/* Parks until what is queued now has been written. 0; the writer's error,
+ * -ETIMEDOUT or the cancellation's reason: then not all of it may have been. */
+int mcp_writer_reach(struct mcp_writer *writer, struct deadline deadline);
+
 /* Refuses further lines, drops what is still queued, ends the task. Always
  * completes. Idempotent. Parks. */
 void mcp_writer_close(struct mcp_writer *writer);
