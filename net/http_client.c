@@ -6,11 +6,12 @@
  * before it has read everything (413, 401) is heard at once, and neither side
  * waits for the other for ever. Whichever has the last word cancels the other.
  *
- * What a request needs stays with its connection for the next one, wiped.
+ * What an answer needs stays with its connection for the next one, wiped.
  */
 #include "net/http_client.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -22,6 +23,8 @@
 
 #define SOURCE_PIECE (16u * 1024)
 #define BODY_PIECE (64u * 1024)
+/* What goes out as one exchange mostly fits. */
+#define OUT_CAP 640u
 
 struct http_stream {
 	struct pool *pool;
@@ -52,32 +55,42 @@ static bool has_body(const struct http_request *request)
 	return request->body || request->source;
 }
 
-/* url->path and target in one; "/" when both are empty. NULL: no memory. */
-static char *join_target(const struct http_request *request)
+/* The start line: url->path and target in one, "/" when both are empty. */
+static void write_request(struct http1_writer *w,
+			  const struct http_request *request)
 {
 	const char *path = request->url->path;
 	const char *target = request->target ? request->target : "";
 	const char *slash = *path || *target == '/' ? "" : "/";
-	size_t a = strlen(slash), b = strlen(path), c = strlen(target);
-	char *joined = malloc(a + b + c + 1);
-	if (!joined)
-		return NULL;
-	memcpy(joined, slash, a);
-	memcpy(joined + a, path, b);
-	memcpy(joined + a + b, target, c + 1);
-	return joined;
+	char *joined;
+	if (!*path && !*slash) {
+		http1_write_request(w, request->method, target);
+		return;
+	}
+	if (asprintf(&joined, "%s%s%s", slash, path, target) < 0) {
+		w->err = -ENOMEM;
+		return;
+	}
+	http1_write_request(w, request->method, joined);
+	free(joined);
+}
+
+/* Whether a field has this name, given in lower case. */
+static inline bool is_named(const char *name, const char *lower)
+{
+	return (*name | 0x20) == *lower && strcasecmp(name, lower) == 0;
 }
 
 /* Fields that are this file's business. */
 static bool is_reserved(const char *name)
 {
-	static const char *const names[] = { "Host",	   "Content-Length",
-					     "Connection", "Transfer-Encoding",
-					     "Upgrade",	   "Expect",
-					     "Keep-Alive", "TE",
-					     "Trailer" };
+	static const char *const names[] = { "host",	   "content-length",
+					     "connection", "transfer-encoding",
+					     "upgrade",	   "expect",
+					     "keep-alive", "te",
+					     "trailer" };
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcasecmp(name, names[i]) == 0)
+		if (is_named(name, names[i]))
 			return true;
 	return false;
 }
@@ -91,8 +104,8 @@ static void write_fields(struct http1_writer *w,
 		const struct http_field *field = &request->fields[i];
 		if (is_reserved(field->name))
 			w->err = -EINVAL;
-		accept = accept || strcasecmp(field->name, "Accept") == 0;
-		agent = agent || strcasecmp(field->name, "User-Agent") == 0;
+		accept = accept || is_named(field->name, "accept");
+		agent = agent || is_named(field->name, "user-agent");
 		http1_write_field(w, field->name, field->value);
 	}
 	if (!accept)
@@ -111,15 +124,11 @@ static int write_out(struct call *c)
 	const struct http_request *request = c->request;
 	if (request->field_count > HTTP_REQUEST_FIELDS_MAX)
 		return -EINVAL;
-	char *target = join_target(request);
-	if (!target)
-		return -ENOMEM;
-	http1_write_request(&c->out, request->method, target);
-	free(target);
-	write_fields(&c->out, request);
 	c->large = request->source ||
 		   (request->body && request->body_len > HTTP_INLINE_BODY_MAX);
 	bool in_line = request->body && !c->large;
+	write_request(&c->out, request);
+	write_fields(&c->out, request);
 	http1_write_end(&c->out, in_line ? request->body : NULL,
 			in_line ? request->body_len : 0);
 	return c->out.err;
@@ -343,6 +352,8 @@ static int begin(struct call *c, struct http_stream **out)
 	c->phase = HTTP_PHASE_CONNECT;
 	c->pace.idle_ms = c->request->idle_ms ? c->request->idle_ms
 					      : HTTP_IDLE_MS;
+	char space[OUT_CAP];
+	http1_writer_on(&c->out, space, sizeof(space));
 	int err = write_out(c);
 	if (!err)
 		err = attempt(c, false, out, &retry);

@@ -74,12 +74,18 @@ void http1_parser_free(struct http1_parser *parser)
 	parser->method = parser->target = parser->reason = NULL;
 }
 
+/* Most names differ in their first character. */
+static inline bool same_name(const char *a, const char *b)
+{
+	return *a == *b && strcmp(a, b) == 0;
+}
+
 const char *http1_field(const struct http1_parser *parser, const char *name)
 {
 	if (!parser->fields)
 		return NULL;
 	for (size_t i = 0; i < parser->field_count; i++)
-		if (strcmp(parser->fields[i].name, name) == 0)
+		if (same_name(parser->fields[i].name, name))
 			return parser->fields[i].value;
 	return NULL;
 }
@@ -162,7 +168,7 @@ static int request_line(struct http1_parser *p, char *line, size_t len)
 	*version++ = '\0';
 	if (rest - target_len - 1 != 8 || !parse_version(p, version) ||
 	    !http1_all(line, method_len, http1_is_tchar) ||
-	    !http1_all(target, target_len, http1_is_target))
+	    !http1_target(target, target_len))
 		return -EBADMSG;
 	return 0;
 }
@@ -180,8 +186,7 @@ static int status_line(struct http1_parser *p, const char *line, size_t len)
 			return -EBADMSG;
 		status = status * 10 + (line[i] - '0');
 	}
-	if (status < 100 ||
-	    (len > 13 && !http1_all(line + 13, len - 13, http1_is_text)))
+	if (status < 100 || (len > 13 && !http1_text(line + 13, len - 13)))
 		return -EBADMSG;
 	p->status = status;
 	return 0;
@@ -193,16 +198,15 @@ static int field_line(struct http1_parser *p, char *line, size_t len)
 {
 	if (p->field_count >= HTTP1_FIELDS_MAX)
 		return -EMSGSIZE;
-	char *colon = memchr(line, ':', len);
-	if (!colon || !http1_all(line, (size_t)(colon - line), http1_is_tchar))
+	char *colon = line;
+	for (unsigned char c; (c = http1_tchars[(unsigned char)*colon]) != 0;)
+		*colon++ = (char)c;
+	if (colon == line || *colon != ':')
 		return -EBADMSG;
-	for (char *c = line; c < colon; c++)
-		*c = http1_lower(*c);
 	*colon = '\0';
 	char *end = line + len;
-	for (const char *c = colon + 1; c < end; c++)
-		if (!http1_is_text((unsigned char)*c))
-			return -EBADMSG;
+	if (!http1_text(colon + 1, (size_t)(end - colon) - 1))
+		return -EBADMSG;
 	while (end > colon + 1 && (end[-1] == ' ' || end[-1] == '\t'))
 		*--end = '\0';
 	p->field_count++;
@@ -268,22 +272,22 @@ static int read_fact(const struct http1_parser *p, struct facts *f,
 {
 	const char *name = field->name;
 	const char *value = field->value;
-	if (strcmp(name, "content-length") == 0)
+	if (same_name(name, "content-length"))
 		return read_length(f, value);
-	if (strcmp(name, "transfer-encoding") == 0) {
+	if (same_name(name, "transfer-encoding")) {
 		/* One coding, once: what else there is cannot be decoded. */
 		if (f->has_coding || p->version_minor == 0 ||
 		    !same_token(value, strlen(value), "chunked"))
 			return -EBADMSG;
 		f->has_coding = true;
-	} else if (strcmp(name, "connection") == 0) {
+	} else if (same_name(name, "connection")) {
 		f->close = f->close || http1_has_token(value, "close");
 		f->keep_alive = f->keep_alive ||
 				http1_has_token(value, "keep-alive");
-	} else if (strcmp(name, "expect") == 0) {
+	} else if (same_name(name, "expect")) {
 		f->expect_continue =
 			same_token(value, strlen(value), "100-continue");
-	} else if (strcmp(name, "host") == 0) {
+	} else if (same_name(name, "host")) {
 		f->hosts++;
 		if (p->kind == HTTP1_REQUEST && !host_is_valid(value))
 			return -EBADMSG;

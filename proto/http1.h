@@ -140,8 +140,13 @@ bool http1_has_token(const char *list, const char *token);
 struct http1_writer {
 	char *data;
 	size_t len, cap;
-	int err; /* -EINVAL, -EMSGSIZE (head over HTTP1_HEAD_MAX), -ENOMEM */
+	int err;   /* -EINVAL, -EMSGSIZE (head over HTTP1_HEAD_MAX), -ENOMEM */
+	bool lent; /* data is the caller's */
 };
+
+/* Readies a writer that begins in the caller's `cap` bytes, and takes memory of
+ * its own only for more. */
+void http1_writer_on(struct http1_writer *writer, char *buf, size_t cap);
 
 /* The start line, always HTTP/1.1. -EINVAL for a method that is no token, or
  * a target with white space, control characters, '#' or bytes beyond ASCII. */
@@ -160,7 +165,7 @@ void http1_write_end(struct http1_writer *writer, const void *body, size_t len);
 /* A whole chunk of a chunked body (RFC 9112 section 7.1); len > 0. */
 void http1_write_chunk(struct http1_writer *writer, const void *data,
 		       size_t len);
-/* Wipes and frees the buffer: it may have held a token. */
+/* Wipes the buffer, for it may have held a token, and frees its own. */
 void http1_writer_free(struct http1_writer *writer);
 
 /* The standard phrase of a status, "Unknown" if it has none here. */

@@ -34,10 +34,18 @@ static bool make_room(struct http1_writer *w, size_t len)
 		memcpy(data, w->data, w->len);
 		explicit_bzero(w->data, w->len);
 	}
-	free(w->data);
+	if (!w->lent)
+		free(w->data);
 	w->data = data;
 	w->cap = cap;
+	w->lent = false;
 	return true;
+}
+
+void http1_writer_on(struct http1_writer *writer, char *buf, size_t cap)
+{
+	*writer =
+		(struct http1_writer){ .data = buf, .cap = cap, .lent = true };
 }
 
 /* Appends anything. */
@@ -49,18 +57,16 @@ static void put_body(struct http1_writer *w, const void *body, size_t len)
 	}
 }
 
-/* Appends to the head. */
-static void put(struct http1_writer *w, const char *text, size_t len)
+/* Room for `len` more bytes of the head, to be filled; NULL: an error. */
+static char *claim(struct http1_writer *w, size_t len)
 {
 	if (!w->err &&
 	    (w->len > HTTP1_HEAD_MAX || len > HTTP1_HEAD_MAX - w->len))
 		w->err = -EMSGSIZE;
-	put_body(w, text, len);
-}
-
-static void put_text(struct http1_writer *w, const char *text)
-{
-	put(w, text, strlen(text));
+	if (!make_room(w, len))
+		return NULL;
+	w->len += len;
+	return w->data + w->len - len;
 }
 
 static void refuse(struct http1_writer *w)
@@ -72,40 +78,59 @@ static void refuse(struct http1_writer *w)
 void http1_write_request(struct http1_writer *writer, const char *method,
 			 const char *target)
 {
-	if (!http1_all(method, strlen(method), http1_is_tchar) ||
-	    !http1_all(target, strlen(target), http1_is_target))
+	static const char version[] = " HTTP/1.1\r\n";
+	size_t method_len = strlen(method), target_len = strlen(target);
+	char *at;
+
+	if (!http1_all(method, method_len, http1_is_tchar) ||
+	    !http1_target(target, target_len))
 		refuse(writer);
-	put_text(writer, method);
-	put_text(writer, " ");
-	put_text(writer, target);
-	put_text(writer, " HTTP/1.1\r\n");
+	at = claim(writer, method_len + 1 + target_len + sizeof(version) - 1);
+	if (!at)
+		return;
+	at = mempcpy(at, method, method_len);
+	*at++ = ' ';
+	at = mempcpy(at, target, target_len);
+	memcpy(at, version, sizeof(version) - 1);
 }
 
 void http1_write_status(struct http1_writer *writer, int status,
 			const char *reason)
 {
-	char code[32];
+	char line[32];
+	size_t len, reason_len;
+	char *at;
+
 	if (!reason)
 		reason = http1_reason(status);
-	if (status < 100 || status > 999 ||
-	    (*reason && !http1_all(reason, strlen(reason), http1_is_text)))
+	reason_len = strlen(reason);
+	if (status < 100 || status > 999 || !http1_text(reason, reason_len))
 		refuse(writer);
-	(void)snprintf(code, sizeof(code), "HTTP/1.1 %d ", status);
-	put_text(writer, code);
-	put_text(writer, reason);
-	put_text(writer, "\r\n");
+	len = (size_t)snprintf(line, sizeof(line), "HTTP/1.1 %d ", status);
+	at = claim(writer, len + reason_len + 2);
+	if (!at)
+		return;
+	at = mempcpy(at, line, len);
+	at = mempcpy(at, reason, reason_len);
+	memcpy(at, "\r\n", 2);
 }
 
 void http1_write_field(struct http1_writer *writer, const char *name,
 		       const char *value)
 {
-	if (!http1_all(name, strlen(name), http1_is_tchar) ||
-	    (*value && !http1_all(value, strlen(value), http1_is_text)))
+	size_t name_len = strlen(name), value_len = strlen(value);
+	char *at;
+
+	if (!http1_all(name, name_len, http1_is_tchar) ||
+	    !http1_text(value, value_len))
 		refuse(writer);
-	put_text(writer, name);
-	put_text(writer, ": ");
-	put_text(writer, value);
-	put_text(writer, "\r\n");
+	at = claim(writer, name_len + 2 + value_len + 2);
+	if (!at)
+		return;
+	at = mempcpy(at, name, name_len);
+	at = mempcpy(at, ": ", 2);
+	at = mempcpy(at, value, value_len);
+	memcpy(at, "\r\n", 2);
 }
 
 void http1_write_field_u64(struct http1_writer *writer, const char *name,
@@ -118,7 +143,10 @@ void http1_write_field_u64(struct http1_writer *writer, const char *name,
 
 void http1_write_end(struct http1_writer *writer, const void *body, size_t len)
 {
-	put(writer, "\r\n", 2);
+	char *at = claim(writer, 2);
+
+	if (at)
+		memcpy(at, "\r\n", 2);
 	put_body(writer, body, len);
 }
 
@@ -138,7 +166,8 @@ void http1_writer_free(struct http1_writer *writer)
 {
 	if (writer->data)
 		explicit_bzero(writer->data, writer->len);
-	free(writer->data);
+	if (!writer->lent)
+		free(writer->data);
 	*writer = (struct http1_writer){ 0 };
 }
 
