@@ -23,7 +23,7 @@ void http_reader_init(struct http_reader *reader, struct stream *stream)
 	reader->stream = stream;
 	reader->parser = (struct http1_parser){ 0 };
 	reader->received = false;
-	reader->pos = reader->end = 0;
+	reader->pos = reader->end = reader->filled = 0;
 }
 
 void http_reader_begin(struct http_reader *reader, enum http1_kind kind,
@@ -35,9 +35,11 @@ void http_reader_begin(struct http_reader *reader, enum http1_kind kind,
 
 void http_reader_free(struct http_reader *reader)
 {
+	/* A read that failed may have left something beyond. */
+	size_t used = reader->parser.stage == HTTP1_DONE ? reader->filled
+							 : sizeof(reader->buf);
 	http1_parser_free(&reader->parser);
-	if (reader->received)
-		explicit_bzero(reader->buf, sizeof(reader->buf));
+	explicit_bzero(reader->buf, used);
 }
 
 void http_reader_filled(struct http_reader *reader, size_t len)
@@ -45,6 +47,8 @@ void http_reader_filled(struct http_reader *reader, size_t len)
 	reader->pos = 0;
 	reader->end = len;
 	reader->received = reader->received || len > 0;
+	if (len > reader->filled)
+		reader->filled = len;
 }
 
 /* Reads once into the empty buffer: 0, or an error, or at the end of the

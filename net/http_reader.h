@@ -49,6 +49,7 @@ struct http_reader {
 	struct http1_parser parser;
 	bool received;	 /* some byte was ever read */
 	size_t pos, end; /* of what was read and not yet parsed, in buf */
+	size_t filled;	 /* as much of buf as ever was */
 	char buf[HTTP_READER_BUFFER];
 };
 
