@@ -69,7 +69,9 @@ static int token_set(struct token *token, const char *text, size_t len)
 {
 	size_t prefix = sizeof(BEARER) - 1;
 
-	token->bearer = malloc(prefix + len + 1);
+	token->bearer = prefix + len < sizeof(token->space)
+				? token->space
+				: malloc(prefix + len + 1);
 	if (token->bearer == NULL)
 		return -ENOMEM;
 	memcpy(token->bearer, BEARER, prefix);
@@ -102,7 +104,8 @@ int token_get(const struct token_source *source, struct token *token)
 	ssize_t n;
 	char *buf;
 
-	*token = (struct token){ .kind = token_source_kind(source) };
+	token->bearer = NULL;
+	token->kind = token_source_kind(source);
 	if (token->kind == TOKEN_INLINE)
 		return token_set(token, source->value, strlen(source->value));
 	buf = malloc(cap);
@@ -124,7 +127,8 @@ void token_release(struct token *token)
 {
 	if (token->bearer != NULL) {
 		explicit_bzero(token->bearer, strlen(token->bearer));
-		free(token->bearer);
+		if (token->bearer != token->space)
+			free(token->bearer);
 		token->bearer = NULL;
 	}
 }

@@ -32,10 +32,13 @@ struct token_source {
 	struct state_dir *state; /* for .auth_token, and for reading files */
 };
 
-/* A token in use. */
+#define TOKEN_SHORT 128 /* bytes of "Bearer …" that need no allocation */
+
+/* A token in use. It stays where it is. */
 struct token {
-	char *bearer; /* "Bearer …", owned: token_release */
+	char *bearer; /* "Bearer …", in `space` or owned: token_release */
 	enum token_kind kind;
+	char space[TOKEN_SHORT];
 };
 
 enum token_kind token_source_kind(const struct token_source *source);
