@@ -63,6 +63,18 @@ static bool is_stored(struct state_dir *state, const char *name,
 	return same;
 }
 
+bool minted_is_known(const char *known, const char *body, size_t len)
+{
+	size_t size = known != NULL ? strlen(known) : 0;
+	const char *at;
+
+	if (size == 0 || body == NULL)
+		return false;
+	at = memmem(body, len, known, size);
+	/* The body is NUL-terminated. */
+	return at != NULL && at > body && at[-1] == '"' && at[size] == '"';
+}
+
 void minted_secret(const struct workspace_deps *deps, char **known,
 		   json_t *json)
 {

@@ -10,8 +10,15 @@
 #define APP_MINTED_H
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 struct workspace_deps;
+
+/* Whether the body of an answer has the secret that is `known` (NULL: none is)
+ * as one of its strings, as nearly all have: there is nothing to keep then.
+ * Does not park. */
+bool minted_is_known(const char *known, const char *body, size_t len);
 
 /* Keeps the inbound secret of an answer, unless it is *known, which is NULL or
  * owned and follows. Parks. */

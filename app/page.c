@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "app/platform_client.h"
 #include "proto/json.h"
@@ -33,10 +34,13 @@ static int read_text(struct page *page, struct jsonrpc_raw text)
 	return 0;
 }
 
-int page_read(struct page *page, const struct platform_reply *reply)
+int page_read(struct page *page, struct platform_reply *reply)
 {
 	*page = (struct page){ 0 };
-	if (json_is_array(reply->json)) {
+	/* As nearly all are. */
+	if (reply->body_len == 2 && memcmp(reply->body, "[]", 2) == 0)
+		return 0;
+	if (json_is_array(platform_reply_json(reply))) {
 		page->tree = reply->json;
 		page->count = json_array_size(reply->json);
 		return 0;

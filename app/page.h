@@ -30,7 +30,7 @@ struct page {
 /* Finds the rows in the body of a successful reply, which must outlive the
  * page. 0; -EBADMSG when that is not a list; -E2BIG when there are more than
  * PAGE_ROWS_MAX; -ENOMEM. Does not park. */
-int page_read(struct page *page, const struct platform_reply *reply);
+int page_read(struct page *page, struct platform_reply *reply);
 void page_free(struct page *page);
 
 /* Row `i`, a new reference; an empty object when nothing of it could be read;

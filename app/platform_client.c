@@ -64,16 +64,15 @@ static void get(struct platform_client *client, const struct identity *who,
 		   reply);
 }
 
-/* POST of a JSON tree; target and tree are taken, NULL is out of memory. The
- * rest of the request is filled in by the caller. */
-static void post(struct platform_request *request, char *target, json_t *json,
-		 struct platform_reply *reply)
+/* POST of JSON as text of request->body_len bytes; target and text are taken,
+ * NULL is out of memory. The rest of the request is filled in by the caller. */
+static void post_text(struct platform_request *request, char *target,
+		      char *text, struct platform_reply *reply)
 {
 	request->method = "POST";
 	request->target = target;
 	request->type = "application/json";
-	request->body = json_dump_line(json, &request->body_len);
-	json_decref(json);
+	request->body = text;
 	if (request->timeout_ms == 0)
 		request->timeout_ms = PLATFORM_TIMEOUT_MS;
 	if (request->body == NULL) {
@@ -81,6 +80,16 @@ static void post(struct platform_request *request, char *target, json_t *json,
 		request->target = NULL;
 	}
 	platform_request_send(request, reply);
+}
+
+/* The same of a tree, which is taken. */
+static void post(struct platform_request *request, char *target, json_t *json,
+		 struct platform_reply *reply)
+{
+	char *text = json_dump_line(json, &request->body_len);
+
+	json_decref(json);
+	post_text(request, target, text, reply);
 }
 
 /* False, with the reply saying so, when the id cannot stand in a path. */
@@ -130,12 +139,14 @@ void platform_heartbeat(struct platform_client *client,
 					    .who = who,
 					    .class = PACE_BEAT,
 					    .idempotent = true,
+					    .unparsed = true,
 					    .timeout_ms = timeout_ms };
 	struct payload_heartbeat own = *beat;
+	char *text;
 
 	own.workspace_id = who->workspace_id;
-	post(&request, platform_target("/registry/heartbeat"),
-	     payload_heartbeat(&own), reply);
+	text = payload_heartbeat(&own, &request.body_len);
+	post_text(&request, strdup("/registry/heartbeat"), text, reply);
 }
 
 /* Adds "name=value&" to a query, the value encoded; without one nothing. */
@@ -171,6 +182,7 @@ void platform_activity(struct platform_client *client,
 		.who = who,
 		.method = "GET",
 		.class = query->poll ? PACE_POLL : PACE_CALL,
+		.unparsed = query->poll,
 		.idempotent = true,
 		.timeout_ms = PLATFORM_TIMEOUT_MS,
 		.answer_max = PLATFORM_PAGE_BYTES,

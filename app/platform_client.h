@@ -59,6 +59,7 @@ struct rt;
 #define PLATFORM_PAGE 100      /* rows the server gives unless asked for more */
 #define PLATFORM_PAGE_MAX 500  /* rows it gives at most */
 #define PLATFORM_TEXT_MAX 1024 /* enough for platform_reply_text */
+#define PLATFORM_DATE_MAX 32   /* bytes of a Date, NUL included */
 #define PLATFORM_MEANING_MAX 128 /* and for platform_reply_meaning */
 
 /* Of requests so far. */
@@ -81,6 +82,10 @@ struct platform_client {
 	unsigned int uploading;
 	struct cond uploaded;
 	struct platform_counters counters;
+	/* The last Date, of an answer, and what it means: all the answers of a
+	 * second have the same. */
+	char date[PLATFORM_DATE_MAX];
+	int64_t date_s;
 };
 
 /* The pool is borrowed for the client's life. Does not park. */
@@ -96,7 +101,9 @@ struct platform_reply {
 		  * was refused, or as http_fetch */
 	enum http_phase phase; /* where it failed, when err is not 0 */
 	int status;	       /* of the answer, 0 without one */
-	json_t *json;	       /* its body, NULL if that is not JSON */
+	json_t *json;	       /* its body, NULL if that is not JSON; with
+				* heartbeats and polls that succeed, NULL until
+				* platform_reply_json */
 	int json_err; /* why it is NULL though there is a body: -EBADMSG (not
 		       * JSON), -E2BIG, -ENOMEM */
 	char *body;   /* NUL-terminated; NULL without an answer */
@@ -127,6 +134,11 @@ static inline bool platform_unauthorised(const struct platform_reply *reply)
 
 /* Frees what the reply owns and makes it all zero; harmless twice. */
 void platform_reply_free(struct platform_reply *reply);
+
+/* The body as JSON, parsed now if it has not been; borrowed. NULL: see
+ * json_err. For heartbeats and polls, most of which have nothing new to say.
+ * Does not park. */
+json_t *platform_reply_json(struct platform_reply *reply);
 
 /* What went wrong, for a person, in one line without full stop: "connection
  * refused", "the platform answered 503: <excerpt of the body>". Returns buf. */

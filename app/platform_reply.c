@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/platform_request.h"
+#include "proto/json.h"
 #include "proto/text.h"
 #include "runtime/defect.h"
 
@@ -17,6 +18,14 @@ void platform_reply_free(struct platform_reply *reply)
 	if (!DEFECT(LEAK_BYTES))
 		free(reply->detail);
 	*reply = (struct platform_reply){ 0 };
+}
+
+json_t *platform_reply_json(struct platform_reply *reply)
+{
+	if (reply->json == NULL && reply->body_len > 0)
+		reply->json = json_parse_bounded(reply->body, reply->body_len,
+						 &reply->json_err);
+	return reply->json;
 }
 
 void platform_reply_refuse(struct platform_reply *reply, int err,

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "net/pool.h"
-#include "proto/json.h"
 #include "runtime/task.h"
 
 #define ORIGIN_SHOWN_MAX 128 /* of a Location, in a message */
@@ -104,6 +103,19 @@ static int64_t number_field(const struct http1_parser *head, const char *name)
 	return *value == '\0' ? number : -1;
 }
 
+static int64_t date_of(struct platform_client *client, const char *value)
+{
+	size_t len = value != NULL ? strlen(value) : 0;
+
+	if (len == 0 || len >= sizeof(client->date))
+		return -1;
+	if (memcmp(client->date, value, len + 1) != 0) {
+		client->date_s = platform_date_s(value);
+		memcpy(client->date, value, len + 1);
+	}
+	return client->date_s;
+}
+
 /* What an answer's head says. */
 static void take_head(struct platform_reply *reply,
 		      const struct platform_request *request, int status,
@@ -112,7 +124,7 @@ static void take_head(struct platform_reply *reply,
 	struct rt *rt = request->client->rt;
 
 	reply->status = status;
-	reply->date_s = platform_date_s(http1_field(head, "date"));
+	reply->date_s = date_of(request->client, http1_field(head, "date"));
 	/* A date is by the platform's clock. */
 	reply->retry_after_ms = platform_retry_after_ms(
 		http1_field(head, "retry-after"),
@@ -138,9 +150,8 @@ static void take_answer(struct platform_reply *reply,
 	response->body = NULL;
 	response->body_len = 0;
 	http_response_free(response);
-	if (reply->body_len > 0)
-		reply->json = json_parse_bounded(reply->body, reply->body_len,
-						 &reply->json_err);
+	if (!request->unparsed || !platform_ok(reply))
+		platform_reply_json(reply);
 }
 
 /* Why no connection came about, where more is known than an errno. */
@@ -240,7 +251,7 @@ static bool prepare(const struct platform_request *request, struct token *token,
 		.rate_reset_s = -1,
 		.token = token_source_kind(source),
 	};
-	*token = (struct token){ 0 };
+	token->bearer = NULL;
 	if (request->target == NULL) {
 		reply->err = -ENOMEM;
 		return false;

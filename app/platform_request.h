@@ -26,6 +26,7 @@ struct platform_request {
 	bool as_workspace;     /* with X-Workspace-ID */
 	bool without_token;    /* for what anybody may ask */
 	bool idempotent;       /* harmless when it arrives twice */
+	bool unparsed; /* a success's body is left to platform_reply_json */
 	int64_t timeout_ms;
 	size_t answer_max; /* bytes; 0: HTTP_RESPONSE_BODY_MAX */
 };

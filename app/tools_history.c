@@ -146,7 +146,7 @@ static void answer(struct tool_call *call, const struct history *history)
 	json_decref(object);
 }
 
-static void show(struct tool_call *call, const struct platform_reply *reply)
+static void show(struct tool_call *call, struct platform_reply *reply)
 {
 	struct history history = { .rows = json_array() };
 	struct page page;

@@ -472,7 +472,10 @@ static void beat(struct workspace *workspace, int64_t *retry_ms)
 	if (platform_ok(&reply)) {
 		note_beat(workspace);
 		workspace_succeeded(&workspace->failures, deps, what);
-		minted_secret(deps, &workspace->secret, reply.json);
+		if (!minted_is_known(workspace->secret, reply.body,
+				     reply.body_len))
+			minted_secret(deps, &workspace->secret,
+				      platform_reply_json(&reply));
 	} else {
 		workspace->beats_failed++;
 		workspace_failed(&workspace->failures, deps, what, &reply);

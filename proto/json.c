@@ -134,6 +134,36 @@ char *json_dump_text(const json_t *value, unsigned indent)
 	return dump_with(value, JSON_INDENT((size_t)indent), NULL);
 }
 
+/* What stands in JSON as it is. */
+static bool is_plain(char c)
+{
+	return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
+void json_add_text(struct text *text, const char *string)
+{
+	size_t len = 0;
+	json_t *value;
+	char *line;
+
+	while (is_plain(string[len]))
+		len++;
+	if (string[len] == '\0') {
+		text_add_bytes(text, "\"", 1);
+		text_add_bytes(text, string, len);
+		text_add_bytes(text, "\"", 1);
+		return;
+	}
+	value = json_string_clean_z(string);
+	line = json_dump_line(value, &len);
+	json_decref(value);
+	if (line)
+		text_add_bytes(text, line, len);
+	else
+		text->failed = true;
+	free(line);
+}
+
 json_t *json_string_clean(const char *text, size_t len)
 {
 	json_t *string;

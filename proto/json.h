@@ -26,6 +26,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct text;
+
 /* Arrays and objects within each other. Jansson recurses once per level in
  * parsing, writing and freeing: 64 levels take some 8 KiB of stack to parse and
  * 24 KiB to write. */
@@ -49,6 +51,10 @@ json_t *json_parse_bounded(const char *text, size_t len, int *err);
  * length; owned by the caller: free. NULL when out of memory or `value` is
  * NULL. */
 char *json_dump_line(const json_t *value, size_t *len);
+
+/* Adds a string, in quotes, as json_dump_line would write it; any bytes, what
+ * is not UTF-8 is replaced. */
+void json_add_text(struct text *text, const char *string);
 
 /* The value as a person or a model reads it: UTF-8 as it is, ", " and ": "
  * between things; on one line when indent is 0, else each member on a line of

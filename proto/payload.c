@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "proto/json.h"
+#include "proto/text.h"
 #include "proto/utf8.h"
 
 /* The object if everything went in, else NULL; then it is released. */
@@ -97,25 +98,19 @@ json_t *payload_register(const char *workspace_id, json_t *agent_card)
 			 "agent_card", agent_card, "delivery_mode", "poll");
 }
 
-json_t *payload_heartbeat(const struct payload_heartbeat *beat)
+char *payload_heartbeat(const struct payload_heartbeat *beat, size_t *len)
 {
-	json_t *body = json_object();
-	const char *error = beat->sample_error ? beat->sample_error : "";
-	int err = json_set_text(body, "workspace_id", beat->workspace_id);
+	struct text body = { 0 };
 
-	if (err == 0)
-		err = set(body, "error_rate", json_real(beat->error_rate));
-	if (err == 0)
-		err = json_set_text(body, "sample_error", error);
-	if (err == 0)
-		err = set(body, "active_tasks",
-			  json_integer(beat->active_tasks));
-	if (err == 0)
-		err = set(body, "uptime_seconds",
-			  json_integer((json_int_t)beat->uptime_secs));
-	if (err == 0 && beat->current_task && *beat->current_task)
-		err = json_set_text(body, "current_task", beat->current_task);
-	return complete(body, err);
+	text_add(&body, "{\"workspace_id\":");
+	json_add_text(&body, beat->workspace_id);
+	text_add(&body, ",\"error_rate\":0.0,\"sample_error\":\"\","
+			"\"active_tasks\":");
+	text_add_number(&body, beat->active_tasks);
+	text_add(&body, ",\"uptime_seconds\":");
+	text_add_number(&body, beat->uptime_secs);
+	text_add(&body, "}");
+	return text_take_len(&body, len);
 }
 
 json_t *payload_activity(const struct payload_activity *activity)

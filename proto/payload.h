@@ -2,15 +2,16 @@
 /*
  * payload - the bodies of requests to the platform.
  *
- * Each builder gives a new reference, or NULL when out of memory. Text is
- * borrowed and may hold any bytes: what is not UTF-8 is replaced. Trees are
- * taken, also on failure.
+ * Each builder of a tree gives a new reference, or NULL when out of memory.
+ * Text is borrowed and may hold any bytes: what is not UTF-8 is replaced. Trees
+ * are taken, also on failure.
  */
 #ifndef PROTO_PAYLOAD_H
 #define PROTO_PAYLOAD_H
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Characters that the platform keeps of a summary and of an error. */
@@ -26,16 +27,14 @@ json_t *payload_agent_card(const char *name, const char *description,
 /* POST /registry/register, as a workspace that polls. The card is taken. */
 json_t *payload_register(const char *workspace_id, json_t *agent_card);
 
-/* POST /registry/heartbeat. */
+/* POST /registry/heartbeat, as text, since it is made very often: malloc'd, NUL
+ * beyond *len; NULL when out of memory. */
 struct payload_heartbeat {
 	const char *workspace_id;
-	double error_rate;	  /* 0 to 1 */
-	const char *sample_error; /* NULL: "" */
 	uint32_t active_tasks;
 	uint64_t uptime_secs;
-	const char *current_task; /* NULL or "": left out, clears it */
 };
-json_t *payload_heartbeat(const struct payload_heartbeat *beat);
+char *payload_heartbeat(const struct payload_heartbeat *beat, size_t *len);
 
 /* POST /workspaces/:id/activity. Summary and error are cut to what the
  * platform keeps; fields that are NULL are left out. */

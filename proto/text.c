@@ -8,16 +8,13 @@
 
 #define INITIAL_CAP 128
 
-/* Makes room for `more` bytes and the NUL. */
-static bool reserve(struct text *text, size_t more)
+static bool grow(struct text *text, size_t more)
 {
 	size_t cap = text->cap ? text->cap : INITIAL_CAP;
 	char *data;
 
 	if (text->failed)
 		return false;
-	if (text->cap - text->len > more)
-		return true;
 	while (cap - text->len <= more)
 		cap *= 2;
 	data = realloc(text->data, cap);
@@ -28,6 +25,12 @@ static bool reserve(struct text *text, size_t more)
 	text->data = data;
 	text->cap = cap;
 	return true;
+}
+
+/* Makes room for `more` bytes and the NUL. */
+static inline bool reserve(struct text *text, size_t more)
+{
+	return text->cap - text->len > more || grow(text, more);
 }
 
 void text_add_bytes(struct text *text, const char *bytes, size_t len)
@@ -44,9 +47,9 @@ void text_add(struct text *text, const char *string)
 	text_add_bytes(text, string, strlen(string));
 }
 
-void text_add_number(struct text *text, uint32_t number)
+void text_add_number(struct text *text, uint64_t number)
 {
-	char digits[10]; /* of UINT32_MAX */
+	char digits[20]; /* of UINT64_MAX */
 	size_t at = sizeof(digits);
 
 	do {

@@ -27,7 +27,7 @@ struct text {
 void text_add_bytes(struct text *text, const char *bytes, size_t len);
 void text_add(struct text *text, const char *string);
 /* A number in decimal. */
-void text_add_number(struct text *text, uint32_t number);
+void text_add_number(struct text *text, uint64_t number);
 void text_format(struct text *text, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -48,23 +48,34 @@ static void registration(void **state)
 	assert_null(payload_register("w", NULL));
 }
 
+static void expect_beat(const struct payload_heartbeat *beat,
+			const char *expected)
+{
+	size_t len;
+	char *text = payload_heartbeat(beat, &len);
+
+	assert_non_null(text);
+	assert_string_equal(text, expected);
+	assert_int_equal(len, strlen(expected));
+	free(text);
+}
+
 static void heartbeats(void **state)
 {
 	struct payload_heartbeat beat = { .workspace_id = "w",
 					  .uptime_secs = 1234 };
 
 	(void)state;
-	expect(payload_heartbeat(&beat),
-	       "{\"workspace_id\":\"w\",\"error_rate\":0.0,\"sample_error\":"
-	       "\"\",\"active_tasks\":0,\"uptime_seconds\":1234}");
-	beat.error_rate = 0.25;
-	beat.sample_error = "e";
-	beat.active_tasks = 2;
-	beat.current_task = "t";
-	expect(payload_heartbeat(&beat),
-	       "{\"workspace_id\":\"w\",\"error_rate\":0.25,\"sample_error\":"
-	       "\"e\",\"active_tasks\":2,\"uptime_seconds\":1234,"
-	       "\"current_task\":\"t\"}");
+	expect_beat(&beat, "{\"workspace_id\":\"w\",\"error_rate\":0.0,"
+			   "\"sample_error\":\"\",\"active_tasks\":0,"
+			   "\"uptime_seconds\":1234}");
+	beat.workspace_id = "\"w\xFF";
+	beat.active_tasks = UINT32_MAX;
+	beat.uptime_secs = UINT64_MAX;
+	expect_beat(&beat, "{\"workspace_id\":\"\\\"w\\uFFFD\","
+			   "\"error_rate\":0.0,\"sample_error\":\"\","
+			   "\"active_tasks\":4294967295,"
+			   "\"uptime_seconds\":18446744073709551615}");
 }
 
 static void activities(void **state)
