@@ -10,6 +10,24 @@
 #include "runtime/scope.h"
 #include "runtime/task.h"
 
+#define CLASSES 2
+
+/* One that waits. What a look at all of them needs is here, since the items
+ * are all over the memory. */
+struct slot {
+	int64_t due, latest;
+	struct agenda_item *item;
+	enum agenda_class class;
+};
+
+/* Of the items of one class that wait. */
+struct first {
+	int64_t due;		    /* the first that is due */
+	int64_t latest, latest_due; /* whose slack is used up first */
+};
+
+static const struct first none = { INT64_MAX, INT64_MAX, INT64_MAX };
+
 struct agenda {
 	struct rt *rt;
 	struct scope scope; /* of everything here */
@@ -20,11 +38,19 @@ struct agenda {
 	uint32_t running, running_later; /* those of AGENDA_LATER among them */
 	uint64_t turns;
 
-	/* Those that wait, in no order: there are few wake-ups, and each looks
-	 * at all of them. */
-	struct agenda_item **items;
+	/* Those that wait, in no order: there are few wake-ups, and few of them
+	 * have to look at all. */
+	struct slot *waiting;
 	struct agenda_item **due; /* room to sort as many */
 	uint32_t count, cap;
+	struct first first[CLASSES];
+	bool outdated; /* `first` may be of one that waits no more */
+
+	/* Those that are due, who goes first in front. */
+	struct {
+		struct agenda_item *head, *tail;
+	} ready[CLASSES];
+	uint32_t ready_count;
 };
 
 struct agenda *agenda_new(struct rt *rt)
@@ -34,21 +60,10 @@ struct agenda *agenda_new(struct rt *rt)
 	if (!agenda)
 		return NULL;
 	agenda->rt = rt;
+	agenda->first[AGENDA_FIRST] = agenda->first[AGENDA_LATER] = none;
 	cond_init(rt, &agenda->changed);
 	scope_open(rt, &agenda->scope, DEADLINE_NEVER);
 	return agenda;
-}
-
-void agenda_free(struct agenda *agenda)
-{
-	if (!agenda)
-		return;
-	scope_close(&agenda->scope);
-	for (uint32_t i = 0; i < agenda->count; i++)
-		agenda->items[i]->place = 0;
-	free(agenda->items);
-	free(agenda->due);
-	free(agenda);
 }
 
 static int64_t now_of(const struct agenda *agenda)
@@ -56,38 +71,118 @@ static int64_t now_of(const struct agenda *agenda)
 	return clock_now(agenda->rt, CLOCK_ID_BOOTTIME);
 }
 
+static void note_first(struct agenda *agenda, const struct slot *slot)
+{
+	struct first *first = &agenda->first[slot->class];
+
+	if (slot->due < first->due)
+		first->due = slot->due;
+	if (slot->latest < first->latest) {
+		first->latest = slot->latest;
+		first->latest_due = slot->due;
+	}
+}
+
+/* Off the items that wait. */
 static void take_out(struct agenda_item *item)
 {
 	struct agenda *agenda = item->agenda;
-	struct agenda_item *last = agenda->items[--agenda->count];
+	const struct first *first = &agenda->first[item->class];
+	struct slot *slot = &agenda->waiting[item->place - 1];
 
-	agenda->items[item->place - 1] = last;
-	last->place = item->place;
+	if (slot->due == first->due || slot->latest == first->latest)
+		agenda->outdated = true;
+	*slot = agenda->waiting[--agenda->count];
+	slot->item->place = item->place;
 	item->place = 0;
 }
 
+/* To the items that wait. */
 static int put_in(struct agenda *agenda, struct agenda_item *item)
 {
-	/* One that runs keeps its place: it must not be lost. */
-	if (agenda->count + agenda->running >= agenda->cap) {
+	/* One that is ready or runs keeps its place: it must not be lost. */
+	if (agenda->count + agenda->ready_count + agenda->running >=
+	    agenda->cap) {
 		uint32_t cap = agenda->cap ? 2 * agenda->cap : 8;
-		struct agenda_item **items =
-			realloc(agenda->items, cap * sizeof(*items));
+		struct slot *waiting =
+			realloc(agenda->waiting, cap * sizeof(*waiting));
+		struct agenda_item **due;
 
-		if (!items)
+		if (!waiting)
 			return -ENOMEM;
-		agenda->items = items;
-		items = realloc(agenda->due, cap * sizeof(*items));
-		if (!items)
+		agenda->waiting = waiting;
+		due = realloc(agenda->due, cap * sizeof(*due));
+		if (!due)
 			return -ENOMEM;
-		agenda->due = items;
+		agenda->due = due;
 		agenda->cap = cap;
 	}
-	agenda->items[agenda->count++] = item;
+	agenda->waiting[agenda->count++] = (struct slot){
+		.due = item->due,
+		.latest = item->latest,
+		.item = item,
+		.class = item->class,
+	};
+	note_first(agenda, &agenda->waiting[agenda->count - 1]);
 	item->turn = agenda->turns++;
 	item->place = agenda->count;
 	item->agenda = agenda;
 	return 0;
+}
+
+static void ready_in(struct agenda_item *item)
+{
+	struct agenda *agenda = item->agenda;
+	struct agenda_item *last = agenda->ready[item->class].tail;
+
+	item->ready = true;
+	item->before = last;
+	item->after = NULL;
+	if (last)
+		last->after = item;
+	else
+		agenda->ready[item->class].head = item;
+	agenda->ready[item->class].tail = item;
+	agenda->ready_count++;
+}
+
+static void ready_out(struct agenda_item *item)
+{
+	struct agenda *agenda = item->agenda;
+
+	if (item->before)
+		item->before->after = item->after;
+	else
+		agenda->ready[item->class].head = item->after;
+	if (item->after)
+		item->after->before = item->before;
+	else
+		agenda->ready[item->class].tail = item->before;
+	item->ready = false;
+	agenda->ready_count--;
+}
+
+static void forget(struct agenda_item *item)
+{
+	if (item->place != 0)
+		take_out(item);
+	else if (item->ready)
+		ready_out(item);
+}
+
+void agenda_free(struct agenda *agenda)
+{
+	if (!agenda)
+		return;
+	scope_close(&agenda->scope);
+	while (agenda->count > 0)
+		take_out(agenda->waiting[agenda->count - 1].item);
+	for (int class = 0; class < CLASSES; class ++)
+		while (agenda->ready[class].head)
+			ready_out(agenda->ready[class].head);
+	free(agenda->waiting);
+	free(agenda->due);
+	free(agenda);
 }
 
 static void run_item(struct rt *rt, void *arg);
@@ -114,94 +209,96 @@ static bool has_room(const struct agenda *agenda, enum agenda_class class)
 		agenda->running_later < AGENDA_LATER_MAX);
 }
 
-/* By who goes first. */
 static int by_turn(const void *a, const void *b)
 {
 	const struct agenda_item *one = *(struct agenda_item *const *)a;
 	const struct agenda_item *other = *(struct agenda_item *const *)b;
 
-	if (one->class != other->class)
-		return one->class < other->class ? -1 : 1;
 	if (one->due != other->due)
 		return one->due < other->due ? -1 : 1;
 	return one->turn < other->turn ? -1 : 1;
 }
 
-/* Moves what is due to the end of the items, in order with the first last: how
- * many there are. */
-static uint32_t gather_due(struct agenda *agenda)
+/* Looks at all that wait, and has those that are due by `now` ready. */
+static void look(struct agenda *agenda, int64_t now)
 {
-	int64_t now = now_of(agenda);
 	uint32_t left = 0, due = 0;
 
+	agenda->first[AGENDA_FIRST] = agenda->first[AGENDA_LATER] = none;
+	agenda->outdated = false;
 	for (uint32_t i = 0; i < agenda->count; i++) {
-		struct agenda_item *item = agenda->items[i];
+		struct slot slot = agenda->waiting[i];
 
-		if (item->due <= now) {
-			agenda->due[due++] = item;
+		if (slot.due <= now) {
+			slot.item->place = 0;
+			agenda->due[due++] = slot.item;
 			continue;
 		}
-		agenda->items[left++] = item;
-		item->place = left;
+		note_first(agenda, &slot);
+		if (left != i) {
+			agenda->waiting[left] = slot;
+			slot.item->place = left + 1;
+		}
+		left++;
 	}
+	agenda->count = left;
 	qsort(agenda->due, due, sizeof(*agenda->due), by_turn);
-	for (uint32_t i = due; i > 0; i--) {
-		agenda->items[left++] = agenda->due[i - 1];
-		agenda->due[i - 1]->place = left;
+	for (uint32_t i = 0; i < due; i++)
+		ready_in(agenda->due[i]);
+}
+
+static void gather_due(struct agenda *agenda)
+{
+	int64_t now = now_of(agenda);
+
+	if (agenda->first[AGENDA_FIRST].due <= now ||
+	    agenda->first[AGENDA_LATER].due <= now)
+		look(agenda, now);
+}
+
+/* Starts who is ready of one class, as far as there is room. False: out of
+ * memory. */
+static bool start_ready(struct agenda *agenda, enum agenda_class class)
+{
+	struct agenda_item *item;
+
+	while ((item = agenda->ready[class].head) && has_room(agenda, class)) {
+		if (task_spawn(&agenda->scope, item->name, TASK_STACK_NORMAL,
+			       run_item, item) != 0)
+			return false;
+		ready_out(item);
+		count_in(item);
 	}
-	return due;
+	return true;
 }
 
 /* Starts what is due, as far as there is room. False: out of memory. */
 static bool start_due(struct agenda *agenda)
 {
-	uint32_t due = has_room(agenda, AGENDA_FIRST) ? gather_due(agenda) : 0;
-
-	for (; due > 0; due--) {
-		struct agenda_item *item = agenda->items[agenda->count - 1];
-
-		if (!has_room(agenda, item->class))
-			break;
-		take_out(item);
-		count_in(item);
-		if (task_spawn(&agenda->scope, item->name, TASK_STACK_NORMAL,
-			       run_item, item) == 0)
-			continue;
-		count_out(item);
-		put_in(agenda, item); /* its place is still there */
-		return false;
-	}
-	return true;
+	gather_due(agenda);
+	return start_ready(agenda, AGENDA_FIRST) &&
+	       start_ready(agenda, AGENDA_LATER);
 }
 
-/* The item whose slack is used up first, among those that could run; NULL when
- * there is none. */
-static const struct agenda_item *most_urgent(const struct agenda *agenda)
-{
-	const struct agenda_item *first = NULL;
-
-	for (uint32_t i = 0; i < agenda->count; i++) {
-		const struct agenda_item *item = agenda->items[i];
-
-		if (has_room(agenda, item->class) &&
-		    (!first || item->latest < first->latest))
-			first = item;
-	}
-	return first;
-}
-
-/* Until then the keeper sleeps; a process that is awake anyway between `due`
- * and `latest` does not wait for the latter. */
+/* Until then the keeper sleeps: until the first slack of those that could run
+ * is used up. A process that is awake anyway between `due` and `latest` does
+ * not wait for the latter. */
 static struct deadline wake_time(struct agenda *agenda)
 {
-	const struct agenda_item *first = most_urgent(agenda);
+	struct first first = none;
 	int64_t slack;
 
-	agenda->keeper_until = first ? first->latest : INT64_MAX;
-	if (!first)
+	if (agenda->outdated)
+		look(agenda, INT64_MIN);
+	for (int class = 0; class < CLASSES; class ++)
+		if (has_room(agenda, (enum agenda_class) class) &&
+		    agenda->first[class].latest < first.latest)
+			first = agenda->first[class];
+	agenda->keeper_until = first.latest;
+	if (first.latest == INT64_MAX)
 		return DEADLINE_NEVER;
-	slack = (first->latest - first->due) / CLOCK_NS_PER_MS;
-	return deadline_cadence(first->due, (uint32_t)slack);
+	slack = (first.latest - first.latest_due) / CLOCK_NS_PER_MS;
+	return deadline_cadence(first.latest_due, (uint32_t)slack);
 }
 
 #define RETRY_MS 100 /* after a lack of memory */
@@ -264,7 +361,7 @@ static void run_item(struct rt *rt, void *arg)
 int agenda_at(struct agenda *agenda, struct agenda_item *item, int64_t due,
 	      uint32_t slack_ms)
 {
-	int err = 0;
+	int err;
 
 	item->due = due;
 	if (__builtin_add_overflow(due, slack_ms * CLOCK_NS_PER_MS,
@@ -275,8 +372,8 @@ int agenda_at(struct agenda *agenda, struct agenda_item *item, int64_t due,
 		item->again = true;
 		return 0;
 	}
-	if (item->place == 0)
-		err = put_in(agenda, item);
+	forget(item);
+	err = put_in(agenda, item);
 	return err ? err : wake_keeper(agenda, item);
 }
 
@@ -287,12 +384,12 @@ int agenda_now(struct agenda *agenda, struct agenda_item *item)
 
 int64_t agenda_due(const struct agenda_item *item)
 {
-	return item->place != 0 || item->again ? item->due : INT64_MAX;
+	return item->place != 0 || item->ready || item->again ? item->due
+							      : INT64_MAX;
 }
 
 void agenda_drop(struct agenda_item *item)
 {
 	item->again = false;
-	if (item->place != 0)
-		take_out(item);
+	forget(item);
 }

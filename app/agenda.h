@@ -41,11 +41,13 @@ struct agenda_item {
 	/* Private. */
 	struct agenda *agenda;
 	uint32_t place; /* among those that wait, from 1; 0: not there */
+	bool ready; /* it is due, and has its turn as soon as there is room */
 	bool running;
 	bool again; /* it was asked for while it ran */
 	int64_t due;
 	int64_t latest;
-	uint64_t turn; /* among those that are due at the same time */
+	uint64_t turn;			    /* among those of the same time */
+	struct agenda_item *before, *after; /* of those that are ready */
 };
 
 /* NULL when out of memory. Does not park. */
