@@ -250,7 +250,7 @@ static void follower_task(struct rt *rt, void *arg)
 	struct follower *follower = arg;
 	int err = 0;
 
-	task_patient(rt, true);
+	task_patient(rt, 1);
 	while (!err) {
 		int64_t retry_ms, pause;
 		uint32_t random;

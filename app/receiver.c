@@ -504,7 +504,7 @@ static void run(struct agenda_item *item)
 	if (must_wait(receiver))
 		return;
 	receiver->follower.deps.silence_ms = silence_ms(&receiver->deps);
-	task_patient(receiver->deps.rt, !receiver->hurry);
+	task_patient(receiver->deps.rt, receiver->hurry ? 0 : 1);
 	receiver->hurry = false;
 	retry_ms = fetch(receiver);
 	if (receiver->options.follow && receiver->opened &&

@@ -529,7 +529,7 @@ static void beat_run(struct agenda_item *item)
 	if (fits(workspace) && !comes_in_turn(workspace)) {
 		if (must_wait(workspace, item, PACE_BEAT))
 			return;
-		task_patient(rt, true);
+		task_patient(rt, 1);
 		if (DEFECT(BEAT_SKIPPED) &&
 		    clock_now(rt, CLOCK_ID_BOOTTIME) >
 			    item->due + 60 * CLOCK_NS_PER_S)

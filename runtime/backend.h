@@ -76,9 +76,10 @@ struct op {
 	bool blocks;  /* OP_WRITE: the file may block whoever writes, although
 		       * it was polled first, as terminals do */
 	bool is_file; /* OP_WRITE: to a plain file that was inherited */
-	bool patient; /* OP_RECV, OP_EXCHANGE: may be reported so much later
-		       * that others of the kind are reported with it
-		       * (TASK_PATIENCE_US); a backend need not */
+	uint32_t patient; /* OP_RECV, OP_EXCHANGE: not 0: may be reported so
+			   * much later that so many answers are, with those
+			   * of others of the kind (TASK_PATIENCE_US); a
+			   * backend need not */
 	void (*done)(struct op *op);
 
 	/* The backend's own. */

@@ -64,7 +64,7 @@ struct uring {
 	bool absolute;	       /* waits take an absolute time … */
 	bool boot_clock;       /* … on CLOCK_BOOTTIME */
 	bool min_wait;	       /* waits can be for several for a while */
-	uint32_t patient;      /* operations in flight that can wait … */
+	uint32_t patient;      /* answers under way that can wait … */
 	int64_t patient_until; /* … for each other until then, MONOTONIC */
 
 	struct uring_aside aside; /* taken while entries were being made */
@@ -223,13 +223,11 @@ static void uring_submit(struct backend *backend, struct op *op)
 
 	u->inflight++;
 	backend->counters->ops++;
-	if (op->patient)
-		u->patient++;
+	u->patient += op->patient;
 	/* A request is answered soon; what is only listened for may come at any
 	 * time, and is no reason to begin waiting for others. */
-	if (op->patient && op->code == OP_EXCHANGE) {
+	if (op->patient && op->code == OP_EXCHANGE)
 		u->patient_until = kernel_clock(CLOCK_MONOTONIC) + PATIENCE_NS;
-	}
 	op->in_thread = false;
 	if (op->code == OP_CLOSE)
 		uring_files_closed(&u->files, op->fd);
@@ -305,8 +303,7 @@ static bool exchange_goes_on(struct uring *u, struct op *op, int32_t *res)
 static void end(struct uring *u, struct op *op)
 {
 	u->inflight--;
-	if (op->patient)
-		u->patient--;
+	u->patient -= op->patient;
 	op->state = OP_DONE;
 	if (op->code == OP_OPENAT && op->res >= 0)
 		uring_files_opened(&u->files, op->res);

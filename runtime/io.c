@@ -53,9 +53,10 @@ static int run(struct rt *rt, struct io_call *call, const char *what,
 			return reason;
 		wait_begin(rt, &wait, what);
 		call->op.done = call_done;
-		call->op.patient = rt->current->patient &&
-				   (call->op.code == OP_EXCHANGE ||
-				    call->op.code == OP_RECV);
+		call->op.patient = call->op.code == OP_EXCHANGE ||
+						   call->op.code == OP_RECV
+					   ? rt->current->patient
+					   : 0;
 		wait_clause_add(&wait, &call->clause, call_withdraw);
 		rt->backend->ops->submit(rt->backend, &call->op);
 		wait_deadline_add(&wait, deadline);

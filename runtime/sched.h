@@ -45,8 +45,8 @@ struct task {
 	struct wait *wait; /* what it is parked in */
 	enum task_state state;
 	enum task_stack stack;
-	bool shielded; /* parked where cancellation does not reach */
-	bool patient;  /* task_patient */
+	bool shielded;	  /* parked where cancellation does not reach */
+	uint32_t patient; /* task_patient */
 	const char *name;
 	task_fn fn;
 	void *arg;

@@ -290,9 +290,14 @@ int task_cancelled(struct rt *rt)
 	return rt->current->scope->reason;
 }
 
-void task_patient(struct rt *rt, bool patient)
+void task_patient(struct rt *rt, uint32_t answers)
 {
-	rt->current->patient = patient;
+	rt->current->patient = answers;
+}
+
+uint32_t task_patience(struct rt *rt)
+{
+	return rt->current->patient;
 }
 
 const char *task_name(struct rt *rt)

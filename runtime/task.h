@@ -60,11 +60,14 @@ int task_sleep(struct rt *rt, struct deadline until);
 /* 0, or the reason (-ECANCELED, -ETIMEDOUT) why this task must end. */
 int task_cancelled(struct rt *rt);
 
-/* Whether the current task is in no hurry: it then learns of answers from the
- * network up to TASK_PATIENCE_US after they came, so that those of several such
- * tasks wake the process once. Off for a new task. Does not park. */
+/* That the current task is in no hurry: it then learns of answers from the
+ * network up to TASK_PATIENCE_US after they came, so that several of them,
+ * those of other such tasks too, wake the process once. `answers` is how many
+ * will follow on what it waits for, mostly 1; 0, as in a new task: it is in a
+ * hurry. Does not park. */
 #define TASK_PATIENCE_US 2000
-void task_patient(struct rt *rt, bool patient);
+void task_patient(struct rt *rt, uint32_t answers);
+uint32_t task_patience(struct rt *rt);
 
 /* The name of the task that runs now. */
 const char *task_name(struct rt *rt);

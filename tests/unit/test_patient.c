@@ -20,7 +20,7 @@ static void read_one(struct rt *rt, void *arg)
 	struct reader *reader = arg;
 	char byte;
 
-	task_patient(rt, true);
+	task_patient(rt, 1);
 	if (io_recv(rt, reader->fd[0], &byte, 1, patience(rt)) == 1)
 		++*reader->got;
 }
