@@ -224,6 +224,7 @@ static int start_network(struct app *app)
 	pool_set_roots(app->pool, &app->roots);
 	pool_set_proxies(app->pool, &app->config.proxies);
 	platform_client_init(&app->client, app->rt, app->pool);
+	app->client.lanes.off = !app->config.pipelining;
 	return 0;
 }
 

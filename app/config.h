@@ -85,6 +85,7 @@ struct config {
 	bool verbose;
 	bool heartbeat; /* register and heartbeat */
 	bool inbox;
+	bool pipelining;       /* polls of several workspaces go together */
 	int poll_timeout_secs; /* a number in the MCP instructions */
 	uint32_t heartbeat_ms;
 	uint32_t poll_ms;

@@ -237,6 +237,8 @@ static void read_switches(struct config_reader *reader)
 		reader->env(reader->arg, "MOLECULE_MCP_DISABLE_HEARTBEAT"));
 	config->inbox = !config_switch(
 		reader->env(reader->arg, "MOLECULE_MCP_DISABLE_INBOX"));
+	config->pipelining = !config_switch(
+		reader->env(reader->arg, "MOLECULE_MCP_DISABLE_PIPELINING"));
 }
 
 /* How many event streams are kept open at most. */

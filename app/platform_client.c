@@ -15,7 +15,9 @@
 void platform_client_init(struct platform_client *client, struct rt *rt,
 			  struct pool *pool)
 {
-	*client = (struct platform_client){ .rt = rt, .pool = pool };
+	*client = (struct platform_client){ .rt = rt,
+					    .pool = pool,
+					    .lanes = { .rt = rt } };
 	cond_init(rt, &client->uploaded);
 }
 

@@ -33,6 +33,7 @@
 
 #include "app/identity.h"
 #include "net/http_client.h"
+#include "net/http_lane.h"
 #include "proto/payload.h"
 #include "proto/uuid.h"
 #include "runtime/event.h"
@@ -82,6 +83,7 @@ struct platform_client {
 	unsigned int uploading;
 	struct cond uploaded;
 	struct platform_counters counters;
+	struct http_lanes lanes; /* for polls */
 	/* The last Date, of an answer, and what it means: all the answers of a
 	 * second have the same. */
 	char date[PLATFORM_DATE_MAX];

@@ -178,6 +178,8 @@ static struct http_request as_http(const struct platform_request *request,
 		.source_arg = request->source_arg,
 		.idempotent = request->idempotent,
 		.urgent = request->class == PACE_BEAT,
+		.lanes = request->class == PACE_POLL ? &request->client->lanes
+						     : NULL,
 		.idle_ms = request->timeout_ms > HTTP_IDLE_MS
 				   ? (uint32_t)request->timeout_ms
 				   : 0,

@@ -81,13 +81,15 @@ static void add_requests(struct text *text,
 			       " answered 4xx or 5xx, %" PRIu64
 			       " of them 429; %" PRIu64 " not sent\n",
 		    r->sent, r->failed, r->refused, r->limited, r->not_sent);
-	text_format(
-		text,
-		LOG_PREFIX "  connections: %" PRIu64 " opened, %" PRIu64
-			   " times one was used again, %" PRIu64
-			   " closed by the other side while idle, %" PRIu64
-			   " idle for too long; TLS handshakes %" PRIu64 "\n",
-		p->opened, p->reused, p->dropped, p->expired, p->handshakes);
+	text_format(text,
+		    LOG_PREFIX "  connections: %" PRIu64 " opened, %" PRIu64
+			       " times one was used again, %" PRIu64
+			       " answers came behind another's, %" PRIu64
+			       " closed by the other side while idle, %" PRIu64
+			       " idle for too long; TLS handshakes %" PRIu64
+			       "\n",
+		    p->opened, p->reused, client->lanes.shared, p->dropped,
+		    p->expired, p->handshakes);
 }
 
 /* Of all workspaces together. */

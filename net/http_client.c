@@ -16,7 +16,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "net/http_reader.h"
+#include "net/http_call.h"
+#include "net/http_lane.h"
 #include "runtime/rt.h"
 #include "runtime/scope.h"
 #include "runtime/task.h"
@@ -26,23 +27,14 @@
 /* What goes out as one exchange mostly fits. */
 #define OUT_CAP 640u
 
-struct http_stream {
-	struct pool *pool;
-	struct pool_conn *conn;
-	bool sent;   /* the request went out whole */
-	bool failed; /* good only for closing */
-	struct http_reader reader;
-};
-
 /* One http_fetch or http_open. */
 struct call {
 	struct pool *pool;
 	const struct http_request *request;
 	struct http1_writer out; /* the head, and the body if that is small */
-	struct http1_limits limits;
+	size_t body_max;
 	struct http_pace pace;
 	enum http_phase phase;
-	bool large; /* the body is sent after the head */
 };
 
 static bool is_method(const struct http_request *request, const char *method)
@@ -119,19 +111,32 @@ static void write_fields(struct http1_writer *w,
 							: 0);
 }
 
-static int write_out(struct call *c)
+bool http_call_is_large(const struct http_request *request)
 {
-	const struct http_request *request = c->request;
+	return request->source ||
+	       (request->body && request->body_len > HTTP_INLINE_BODY_MAX);
+}
+
+int http_call_write(struct http1_writer *out,
+		    const struct http_request *request)
+{
+	bool in_line = request->body && !http_call_is_large(request);
 	if (request->field_count > HTTP_REQUEST_FIELDS_MAX)
 		return -EINVAL;
-	c->large = request->source ||
-		   (request->body && request->body_len > HTTP_INLINE_BODY_MAX);
-	bool in_line = request->body && !c->large;
-	write_request(&c->out, request);
-	write_fields(&c->out, request);
-	http1_write_end(&c->out, in_line ? request->body : NULL,
+	write_request(out, request);
+	write_fields(out, request);
+	http1_write_end(out, in_line ? request->body : NULL,
 			in_line ? request->body_len : 0);
-	return c->out.err;
+	return out->err;
+}
+
+struct http_pace http_call_pace(const struct http_request *request,
+				struct deadline total)
+{
+	return (struct http_pace){ .total = total,
+				   .idle_ms = request->idle_ms
+						      ? request->idle_ms
+						      : HTTP_IDLE_MS };
 }
 
 static bool is_closed(int err)
@@ -282,36 +287,53 @@ static int send_large(struct call *c, struct http_stream *s)
 	return u.read_err;
 }
 
-static void stream_drop(struct http_stream *s, bool reusable)
+void http_call_drop(struct http_stream *stream, bool reusable)
 {
-	struct pool_conn *conn = s->conn;
+	struct pool_conn *conn = stream->conn;
 
-	http_reader_free(&s->reader);
-	conn->scratch = s;
-	pool_give(s->pool, conn, reusable);
+	http_reader_free(&stream->reader);
+	conn->scratch = stream;
+	pool_give(stream->pool, conn, reusable);
 }
 
-/* Gets a connection, and the memory that stays with it. */
-static int stream_take(struct call *c, bool fresh, struct http_stream **out)
+/* The memory that stays with the connection is taken too. */
+int http_call_take(struct pool *pool, const struct http_request *request,
+		   bool fresh, struct deadline total, struct http_stream **out)
 {
 	struct pool_conn *conn;
-	int err = pool_take(c->pool, c->request->url,
+	int err = pool_take(pool, request->url,
 			    (fresh ? POOL_FRESH : 0) |
-				    (c->request->urgent ? POOL_URGENT : 0),
-			    &conn, c->pace.total);
+				    (request->urgent ? POOL_URGENT : 0),
+			    &conn, total);
 	if (err)
 		return err;
 	struct http_stream *s = conn->scratch;
 	if (!s)
 		s = malloc(sizeof(*s));
 	if (!s) {
-		pool_give(c->pool, conn, true);
+		pool_give(pool, conn, true);
 		return -ENOMEM;
 	}
 	conn->scratch = NULL;
+	s->pool = pool;
 	s->conn = conn;
+	s->sent = s->failed = false;
+	http_reader_init(&s->reader, conn->stream);
 	*out = s;
 	return 0;
+}
+
+size_t http_call_body_max(const struct http_request *request)
+{
+	return request->body_max ? request->body_max : HTTP_RESPONSE_BODY_MAX;
+}
+
+void http_call_expect(struct http_stream *stream,
+		      const struct http_request *request, size_t body_max)
+{
+	http_reader_begin(&stream->reader, HTTP1_RESPONSE,
+			  &(struct http1_limits){ .body_max = body_max });
+	stream->reader.parser.bodiless = is_method(request, "HEAD");
 }
 
 /* One try on one connection. On failure *retry says whether the connection
@@ -322,16 +344,12 @@ static int attempt(struct call *c, bool fresh, struct http_stream **out,
 	const struct http_request *request = c->request;
 	struct http_stream *s;
 	c->phase = HTTP_PHASE_CONNECT;
-	int err = stream_take(c, fresh, &s);
+	int err = http_call_take(c->pool, request, fresh, c->pace.total, &s);
 	if (err)
 		return err;
-	s->pool = c->pool;
-	s->sent = s->failed = false;
-	http_reader_init(&s->reader, s->conn->stream);
-	http_reader_begin(&s->reader, HTTP1_RESPONSE, &c->limits);
-	s->reader.parser.bodiless = is_method(request, "HEAD");
+	http_call_expect(s, request, c->body_max);
 
-	err = c->large ? send_large(c, s) : send_small(c, s);
+	err = http_call_is_large(request) ? send_large(c, s) : send_small(c, s);
 	c->phase = s->sent ? HTTP_PHASE_RECEIVE : HTTP_PHASE_SEND;
 	if (!err) {
 		*out = s;
@@ -341,7 +359,7 @@ static int attempt(struct call *c, bool fresh, struct http_stream **out,
 			  is_method(request, "HEAD");
 	*retry = err == -ECONNRESET && s->conn->reused && !s->reader.received &&
 		 (idempotent || !s->sent) && !request->source;
-	stream_drop(s, false);
+	http_call_drop(s, false);
 	return err;
 }
 
@@ -350,11 +368,9 @@ static int begin(struct call *c, struct http_stream **out)
 {
 	bool retry = false;
 	c->phase = HTTP_PHASE_CONNECT;
-	c->pace.idle_ms = c->request->idle_ms ? c->request->idle_ms
-					      : HTTP_IDLE_MS;
 	char space[OUT_CAP];
 	http1_writer_on(&c->out, space, sizeof(space));
-	int err = write_out(c);
+	int err = http_call_write(&c->out, c->request);
 	if (!err)
 		err = attempt(c, false, out, &retry);
 	if (err && retry)
@@ -363,31 +379,43 @@ static int begin(struct call *c, struct http_stream **out)
 	return err;
 }
 
+int http_call_collect(struct http_stream *stream,
+		      struct http_response *response, struct http_pace pace)
+{
+	struct http1_parser *p = &stream->reader.parser;
+	int err = http_reader_collect(&stream->reader, &response->body,
+				      &response->body_len, pace);
+	stream->failed = err != 0;
+	if (err)
+		return err;
+	response->status = p->status;
+	response->head = *p;
+	/* Taken: the stream must not free it. */
+	p->head = NULL;
+	p->fields = NULL;
+	return 0;
+}
+
 int http_fetch(struct pool *pool, const struct http_request *request,
 	       struct http_response *response, enum http_phase *phase,
 	       struct deadline total)
 {
-	size_t max = request->body_max ? request->body_max
-				       : HTTP_RESPONSE_BODY_MAX;
 	struct call c = { .pool = pool,
 			  .request = request,
-			  .limits = { .body_max = max },
-			  .pace = { .total = total } };
+			  .body_max = http_call_body_max(request),
+			  .pace = http_call_pace(request, total) };
 	struct http_stream *s = NULL;
+	int err = HTTP_LANE_ALONE;
 	*response = (struct http_response){ 0 };
-	int err = begin(&c, &s);
-	if (!err) {
-		err = http_reader_collect(&s->reader, &response->body,
-					  &response->body_len, c.pace);
-		s->failed = err != 0;
+	if (request->lanes)
+		err = http_lane_fetch(request->lanes, pool, request, response,
+				      &c.phase, total);
+	if (err == HTTP_LANE_ALONE) {
+		err = begin(&c, &s);
 		if (!err) {
-			response->status = s->reader.parser.status;
-			response->head = s->reader.parser;
-			/* Taken: the stream must not free it. */
-			s->reader.parser.head = NULL;
-			s->reader.parser.fields = NULL;
+			err = http_call_collect(s, response, c.pace);
+			http_close(s);
 		}
-		http_close(s);
 	}
 	if (phase)
 		*phase = c.phase;
@@ -409,8 +437,8 @@ int http_open(struct pool *pool, const struct http_request *request,
 {
 	struct call c = { .pool = pool,
 			  .request = request,
-			  .limits = { .body_max = SIZE_MAX },
-			  .pace = { .total = deadline } };
+			  .body_max = SIZE_MAX,
+			  .pace = http_call_pace(request, deadline) };
 	int err = begin(&c, out);
 	if (!err)
 		*status = (*out)->reader.parser.status;
@@ -436,12 +464,17 @@ ssize_t http_read(struct http_stream *stream, void *buf, size_t cap,
 	return n;
 }
 
+bool http_call_is_over(const struct http_stream *stream)
+{
+	const struct http1_parser *p = &stream->reader.parser;
+	return !stream->failed && stream->sent && p->stage == HTTP1_DONE &&
+	       p->keep_alive;
+}
+
 void http_close(struct http_stream *stream)
 {
 	const struct http_reader *r = &stream->reader;
-	stream_drop(stream, !stream->failed && stream->sent &&
-				    r->parser.stage == HTTP1_DONE &&
-				    r->parser.keep_alive && r->pos == r->end);
+	http_call_drop(stream, http_call_is_over(stream) && r->pos == r->end);
 }
 
 const char *http_error_text(int err)

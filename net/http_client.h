@@ -25,6 +25,7 @@
 #include "runtime/clock.h"
 
 struct rt;
+struct http_lanes;
 
 #define HTTP_RESPONSE_BODY_MAX (8u * 1024 * 1024)
 #define HTTP_REQUEST_FIELDS_MAX 16
@@ -57,8 +58,11 @@ struct http_request {
 	size_t body_len;
 	http_source_fn source; /* streams `body_len` bytes instead of `body` */
 	void *source_arg;
-	bool idempotent;  /* may be sent twice: GET and HEAD are anyway */
-	bool urgent;	  /* POOL_URGENT */
+	bool idempotent; /* may be sent twice: GET and HEAD are anyway */
+	bool urgent;	 /* POOL_URGENT */
+	/* Where it may go behind others on their connection; NULL: it goes
+	 * alone. For what is idempotent and has no body of its own. */
+	struct http_lanes *lanes;
 	uint32_t idle_ms; /* 0: HTTP_IDLE_MS; between bytes, either way */
 	size_t body_max;  /* of the answer; 0: HTTP_RESPONSE_BODY_MAX */
 };

@@ -22,6 +22,7 @@ enum act {
 	ACCEPT,
 	REQUEST, /* reads a whole request, into the log */
 	HEAD,	 /* reads the head of one, and nothing more */
+	ECHO,	 /* answers with the last letter of its target, and closes */
 	SEND,
 	DRIBBLE, /* sends byte by byte, a turn between them */
 	TRICKLE, /* sends the text again and again until that fails */
@@ -46,7 +47,7 @@ struct peer {
 	struct event go;
 	uint64_t accepted, requests, held, ended;
 	char log[LOG_SIZE];
-	size_t log_len;
+	size_t log_len, last; /* where the last request begins */
 };
 
 static inline void log_add(struct peer *p, const char *data, size_t len)
@@ -63,6 +64,7 @@ static inline void read_request(struct peer *p, bool head_only)
 {
 	struct http1_parser parser;
 	char byte;
+	p->last = p->log_len;
 	http1_parser_init(&parser, HTTP1_REQUEST,
 			  &(struct http1_limits){ .body_max = SIZE_MAX });
 	while (parser.stage == HTTP1_HEAD &&
@@ -111,6 +113,18 @@ static inline void hang_up(struct peer *p, bool reset)
 	p->fd = -1;
 }
 
+static inline void echo_letter(struct peer *p)
+{
+	char answer[128];
+	p->log[p->log_len] = '\0';
+	const char *version = strstr(p->log + p->last, " HTTP/");
+	(void)snprintf(answer, sizeof(answer),
+		       "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+		       "Content-Length: 1\r\n\r\n%c",
+		       CHECK(version != NULL) ? version[-1] : '?');
+	(void)send_text(p, answer, SIZE_MAX / 2);
+}
+
 static inline void act(struct peer *p, const struct step *step)
 {
 	char byte[64];
@@ -123,6 +137,9 @@ static inline void act(struct peer *p, const struct step *step)
 	case REQUEST:
 	case HEAD:
 		read_request(p, step->act == HEAD);
+		break;
+	case ECHO:
+		echo_letter(p);
 		break;
 	case SEND:
 		(void)send_text(p, step->text, SIZE_MAX / 2);
