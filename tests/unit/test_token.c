@@ -161,6 +161,91 @@ static int contents(struct rt *rt, void *arg)
 	return 0;
 }
 
+static bool all_zero(const char *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (bytes[i] != 0)
+			return false;
+	return true;
+}
+
+/* A bearer of `len` bytes: where it is, what it says, and that it is wiped. */
+static void check_bearer(struct place *p, const char *text, size_t len)
+{
+	const size_t prefix = strlen("Bearer ");
+	struct token token;
+
+	memset(&token, '#', sizeof(token));
+	CHECK_EQ(token_get(&p->source, &token), 0);
+	CHECK_EQ(token.kind, token_source_kind(&p->source));
+	CHECK_EQ(strlen(token.bearer), len);
+	CHECK(memcmp(token.bearer, "Bearer ", prefix) == 0);
+	CHECK(memcmp(token.bearer + prefix, text, len - prefix) == 0);
+	if (len < TOKEN_SHORT) {
+		CHECK(token.bearer == token.space);
+		/* And nothing beyond it. */
+		for (size_t i = len + 1; i < TOKEN_SHORT; i++)
+			CHECK_EQ(token.space[i], '#');
+	} else {
+		CHECK(token.bearer != token.space);
+		CHECK(!memmem(token.space, TOKEN_SHORT, text, 8));
+	}
+	token_release(&token);
+	CHECK(token.bearer == NULL);
+	if (len < TOKEN_SHORT)
+		CHECK(all_zero(token.space, len + 1));
+	token_release(&token);
+}
+
+/* With its NUL it fits into what is there for it, or just not. */
+static int around_short(struct rt *rt, void *arg)
+{
+	static const size_t lens[] = {
+		8,	     TOKEN_SHORT - 2, TOKEN_SHORT - 1,
+		TOKEN_SHORT, TOKEN_SHORT + 1, TOKEN_SHORT + 500
+	};
+	char text[TOKEN_SHORT + 500];
+	struct place p;
+
+	(void)arg;
+	place_open(&p, rt);
+	for (size_t i = 0; i < sizeof(lens) / sizeof(*lens); i++) {
+		size_t len = lens[i] - strlen("Bearer ");
+
+		memset(text, 'x', len);
+		text[len] = '\0';
+		p.source.value = text;
+		check_bearer(&p, text, lens[i]);
+		p.source.value = NULL;
+		p.source.file = p.file;
+		put(p.file, text, len);
+		check_bearer(&p, text, lens[i]);
+		p.source.file = NULL;
+		put_state(&p, text);
+		check_bearer(&p, text, lens[i]);
+	}
+	place_close(&p, rt);
+	return 0;
+}
+
+/* What could not be had leaves nothing to release. */
+static int nothing_to_release(struct rt *rt, void *arg)
+{
+	struct token token;
+	struct place p;
+
+	(void)arg;
+	place_open(&p, rt);
+	memset(&token, '#', sizeof(token));
+	CHECK_EQ(token_get(&p.source, &token), -ENOENT);
+	CHECK(token.bearer == NULL);
+	token_release(&token);
+	token = (struct token){ 0 };
+	token_release(&token);
+	place_close(&p, rt);
+	return 0;
+}
+
 #define TEST(name)                                                             \
 	static void test_##name(void **state)                                  \
 	{                                                                      \
@@ -171,6 +256,8 @@ static int contents(struct rt *rt, void *arg)
 TEST(order)
 TEST(f12_rotation)
 TEST(contents)
+TEST(around_short)
+TEST(nothing_to_release)
 
 int main(void)
 {
@@ -178,6 +265,8 @@ int main(void)
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_f12_rotation),
 		cmocka_unit_test(test_contents),
+		cmocka_unit_test(test_around_short),
+		cmocka_unit_test(test_nothing_to_release),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
