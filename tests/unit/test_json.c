@@ -376,6 +376,61 @@ static void text_grows(void **state)
 	free(taken);
 }
 
+/* Adds a text behind another and compares with what is expected. */
+static void adds(const char *string, const char *expected)
+{
+	struct text text = { 0 };
+	size_t len;
+	char *got;
+
+	text_add(&text, "{:");
+	json_add_text(&text, string);
+	text_add(&text, "}");
+	got = text_take_len(&text, &len);
+	assert_non_null(got);
+	assert_int_equal(len, strlen(got));
+	assert_int_equal(len, strlen(expected) + 3);
+	assert_memory_equal(got, "{:", 2);
+	assert_memory_equal(got + 2, expected, len - 3);
+	assert_int_equal(got[len - 1], '}');
+	free(got);
+}
+
+static void added_texts(void **state)
+{
+	(void)state;
+	adds("", "\"\"");
+	adds("plain ~!/'", "\"plain ~!/'\"");
+	adds("say \"hi\"", "\"say \\\"hi\\\"\"");
+	adds("\"", "\"\\\"\"");
+	adds("a\\b\\", "\"a\\\\b\\\\\"");
+	adds("\b\f\n\r\t", "\"\\b\\f\\n\\r\\t\"");
+	adds("\x01 \x1f", "\"\\u0001 \\u001F\"");
+	adds("\xC3\xA9\xE2\x82\xAC", "\"\\u00E9\\u20AC\"");
+	adds("\xF0\x9F\x98\x80", "\"\\uD83D\\uDE00\"");
+	adds("w\xFF", "\"w\\uFFFD\"");
+	adds("w\xE2\x82", "\"w\\uFFFD\"");
+}
+
+/* The same as a tree's line, whatever byte stands where. */
+static void added_as_dumped(void **state)
+{
+	(void)state;
+	for (size_t at = 0; at < 4; at++)
+		for (int c = 1; c < 256; c++) {
+			char string[] = "abcd";
+			json_t *tree;
+			char *line;
+
+			string[at] = (char)c;
+			tree = json_string_clean_z(string);
+			line = json_dump_line(tree, NULL);
+			adds(string, line);
+			free(line);
+			json_decref(tree);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -394,6 +449,8 @@ int main(void)
 		cmocka_unit_test(getters_numbers),
 		cmocka_unit_test(utf8_counts_and_cuts),
 		cmocka_unit_test(text_grows),
+		cmocka_unit_test(added_texts),
+		cmocka_unit_test(added_as_dumped),
 	};
 
 	json_seed();
