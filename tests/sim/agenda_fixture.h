@@ -113,7 +113,9 @@ static inline int hall_main(struct rt *rt, void *arg)
 	return 0;
 }
 
-static inline void hall_in_world(void (*body)(struct hall *h), uint64_t seed)
+/* With so many tasks at once, 0: as many as there are otherwise. */
+static inline void hall_in_small_world(void (*body)(struct hall *h),
+				       uint64_t seed, uint32_t max_tasks)
 {
 	struct hall *h = calloc(1, sizeof(*h));
 	struct stage s;
@@ -122,10 +124,20 @@ static inline void hall_in_world(void (*body)(struct hall *h), uint64_t seed)
 	h->body = body;
 	h->seed = seed;
 	stage_open(&s, seed);
-	stage_start(&s, s.a, "agenda", hall_main, h);
+	s.running++;
+	sim_process_start(s.a, &(struct sim_program){ .name = "agenda",
+						      .main = hall_main,
+						      .arg = h,
+						      .ended = stage_ended,
+						      .max_tasks = max_tasks });
 	stage_run(&s);
 	stage_close(&s);
 	free(h);
+}
+
+static inline void hall_in_world(void (*body)(struct hall *h), uint64_t seed)
+{
+	hall_in_small_world(body, seed, 0);
 }
 
 #define AGENDA_TEST(fn)                                                        \

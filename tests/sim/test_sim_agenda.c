@@ -493,6 +493,45 @@ static void freed_with_all_kinds(struct hall *h)
 	}
 }
 
+#define FEW_TASKS 8
+
+/* Where no more tasks can be made, those that have none keep their turn. */
+static void short_of_tasks(struct hall *h)
+{
+	struct job jobs[FEW_TASKS], first = job_of(h, FIRST);
+	struct job *const last = &jobs[FEW_TASKS - 1];
+
+	for (int i = 0; i < FEW_TASKS; i++) {
+		jobs[i] = job_of(h, LATER);
+		jobs[i].gate = &h->gate;
+		job_at(&jobs[i], i - FEW_TASKS, 0);
+	}
+	hall_wait(h, 1000);
+	/* The first task and the keeper are two of them. */
+	for (int i = 0; i < FEW_TASKS; i++)
+		CHECK_EQ(jobs[i].order, i < FEW_TASKS - 2 ? i + 1 : 0);
+	CHECK(agenda_due(&last[-1].item) < agenda_due(&last->item));
+	CHECK(agenda_due(&last->item) != INT64_MAX);
+	agenda_drop(&last[-1].item);
+	job_at(&first, 0, 0);
+	hall_wait(h, 1000);
+	CHECK_EQ(first.order + last->order, 0);
+	event_set(&h->gate);
+	hall_wait(h, 1000);
+	CHECK_EQ(last[-1].order, 0);
+	CHECK_EQ(first.order, FEW_TASKS - 1);
+	CHECK_EQ(last->order, FEW_TASKS);
+	CHECK_EQ(last->runs, 1);
+}
+
+static void test_short_of_tasks(void **state)
+{
+	(void)state;
+	check_failures = 0;
+	hall_in_small_world(short_of_tasks, 1, FEW_TASKS);
+	assert_int_equal(check_failures, 0);
+}
+
 AGENDA_TEST(first_while_later_is_full)
 AGENDA_TEST(first_when_all_is_full)
 AGENDA_TEST(order_of_first)
@@ -532,6 +571,7 @@ int main(void)
 		cmocka_unit_test(test_slack_is_used),
 		cmocka_unit_test(test_due_at_once),
 		cmocka_unit_test(test_freed_with_all_kinds),
+		cmocka_unit_test(test_short_of_tasks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
