@@ -89,6 +89,179 @@ static int refuses_to_send(struct rt *rt, void *arg)
 	return 0;
 }
 
+/* The names that are the client's own, however they are written, and those
+ * that only look like them. */
+static int reserved_names(struct rt *rt, void *arg)
+{
+	static const char *const own[] = {
+		"Host",
+		"host",
+		"HOST",
+		"Content-Length",
+		"content-lengTH",
+		"Connection",
+		"connection",
+		"Transfer-Encoding",
+		"transfer-encoding",
+		"Upgrade",
+		"UPGRADE",
+		"Expect",
+		"expect",
+		"Keep-Alive",
+		"keep-alive",
+		"TE",
+		"te",
+		"tE",
+		"Trailer",
+		"trailer",
+	};
+	static const struct step steps[] = { { ACCEPT, NULL },
+					     { REQUEST, NULL },
+					     { SEND, AGAIN },
+					     { END, NULL } };
+	struct peer *p = peer_open(rt, steps);
+	struct http_request request;
+
+	(void)arg;
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
+		request = get(p, "/");
+		request.fields[request.field_count++] =
+			(struct http_field){ own[i], "v" };
+		CHECK_EQ(fetch(p, &request, NULL), -EINVAL);
+	}
+	request = get(p, "/");
+	for (size_t i = 0; i < 3; i++)
+		request.fields[request.field_count++] = (struct http_field){
+			(const char *const[]){ "Hosts", "t", "Accept-Too" }[i], "v"
+		};
+	CHECK_EQ(fetch(p, &request, "again"), 200);
+	CHECK_EQ(p->accepted, 1);
+	p->log[p->log_len] = '\0';
+	CHECK(strstr(p->log, "\r\nHosts: v\r\nt: v\r\nAccept-Too: v\r\n"
+			     "Accept: */*\r\nUser-Agent: ") != NULL);
+	peer_free(p);
+	return 0;
+}
+
+/* So many requests on one connection; `again` is what is answered. */
+static struct peer *patient_peer(struct rt *rt, struct step *steps,
+				 size_t count)
+{
+	steps[0] = (struct step){ ACCEPT, NULL };
+	for (size_t i = 0; i < count; i++) {
+		steps[1 + 2 * i] = (struct step){ REQUEST, NULL };
+		steps[2 + 2 * i] = (struct step){ SEND, AGAIN };
+	}
+	steps[1 + 2 * count] = (struct step){ END, NULL };
+	return peer_open(rt, steps);
+}
+
+static int targets(struct rt *rt, void *arg)
+{
+	static const struct {
+		const char *path, *target, *line;
+	} cases[] = {
+		{ "", NULL, "GET / HTTP/1.1\r\n" },
+		{ "", "", "GET / HTTP/1.1\r\n" },
+		{ "", "/", "GET / HTTP/1.1\r\n" },
+		{ "", "/a?b", "GET /a?b HTTP/1.1\r\n" },
+		{ "", "?b", "GET /?b HTTP/1.1\r\n" },
+		{ "/api", "/a", "GET /api/a HTTP/1.1\r\n" },
+		{ "/api", NULL, "GET /api HTTP/1.1\r\n" },
+		{ "/api", "?b", "GET /api?b HTTP/1.1\r\n" },
+	};
+	enum { COUNT = sizeof(cases) / sizeof(*cases) };
+	struct step steps[2 + 2 * COUNT];
+	struct peer *p = patient_peer(rt, steps, COUNT);
+
+	(void)arg;
+	for (size_t i = 0; i < COUNT; i++) {
+		struct http_request request = get(p, cases[i].target);
+
+		snprintf(p->url.path, sizeof(p->url.path), "%s", cases[i].path);
+		p->log_len = 0;
+		CHECK_EQ(fetch(p, &request, "again"), 200);
+		p->log[p->log_len] = '\0';
+		CHECK(strncmp(p->log, cases[i].line, strlen(cases[i].line)) ==
+		      0);
+	}
+	peer_free(p);
+	return 0;
+}
+
+/* A request of `size` bytes, head and body, arrives as it is; the last field
+ * takes what is left. */
+static void send_sized(struct peer *p, size_t size)
+{
+	char value[2048], want[2300];
+	const char *form = "POST /api/x HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n"
+			   "X: %s\r\nAccept: */*\r\n"
+			   "User-Agent: " HTTP_USER_AGENT "\r\n"
+			   "Content-Length: 5\r\n\r\nhello";
+	size_t rest =
+		(size_t)snprintf(want, sizeof(want), form, p->url.port, "");
+	struct http_request request = post(p, "hello", 5);
+
+	memset(value, 'v', size - rest);
+	value[size - rest] = '\0';
+	request.fields[request.field_count++] =
+		(struct http_field){ "X", value };
+	p->log_len = 0;
+	CHECK_EQ(fetch(p, &request, "again"), 200);
+	p->log[p->log_len] = '\0';
+	snprintf(want, sizeof(want), form, p->url.port, value);
+	CHECK_EQ(p->log_len, size);
+	CHECK(strcmp(p->log, want) == 0);
+}
+
+/* Around what a request begins in, whatever of it does not fit. */
+static int sizes(struct rt *rt, void *arg)
+{
+	enum { FROM = 500, COUNT = 300 };
+	struct step steps[2 + 2 * COUNT];
+	struct peer *p = patient_peer(rt, steps, COUNT);
+
+	(void)arg;
+	for (size_t i = 0; i < COUNT; i++)
+		send_sized(p, FROM + i);
+	CHECK_EQ(p->accepted, 1);
+	peer_free(p);
+	return 0;
+}
+
+/* On a second connection it is the same once more. */
+static int sizes_sent_again(struct rt *rt, void *arg)
+{
+	static const struct step steps[] = {
+		{ ACCEPT, NULL },  { REQUEST, NULL }, { SEND, AGAIN },
+		{ HEAD, NULL },	   { CLOSE, NULL },   { ACCEPT, NULL },
+		{ REQUEST, NULL }, { SEND, AGAIN },   { END, NULL },
+	};
+
+	(void)arg;
+	for (size_t size = 400; size <= 1500; size += 1100) {
+		struct peer *p = peer_open(rt, steps);
+		struct http_request request = get(p, "/");
+		char value[1500], *first;
+
+		CHECK_EQ(fetch(p, &request, "again"), 200);
+		memset(value, 'v', size - 1);
+		value[size - 1] = '\0';
+		request.fields[request.field_count++] =
+			(struct http_field){ "X", value };
+		p->log_len = 0;
+		CHECK_EQ(fetch(p, &request, "again"), 200);
+		CHECK_EQ(p->accepted, 2);
+		p->log[p->log_len] = '\0';
+		first = strndup(p->log, p->log_len / 2);
+		CHECK(strstr(first, value) != NULL);
+		CHECK(strcmp(first, p->log + p->log_len / 2) == 0);
+		free(first);
+		peer_free(p);
+	}
+	return 0;
+}
+
 struct answer {
 	const char *method, *text;
 	bool closes; /* the peer, after the text */
@@ -372,6 +545,10 @@ static void texts(void **state)
 
 RUN(sends)
 RUN(refuses_to_send)
+RUN(reserved_names)
+RUN(targets)
+RUN(sizes)
+RUN(sizes_sent_again)
 RUN(reads_answers)
 RUN(keeps_fields)
 RUN(streams)
@@ -382,6 +559,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sends),
 		cmocka_unit_test(test_refuses_to_send),
+		cmocka_unit_test(test_reserved_names),
+		cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_sizes_sent_again),
 		cmocka_unit_test(test_reads_answers),
 		cmocka_unit_test(test_keeps_fields),
 		cmocka_unit_test(test_streams),
