@@ -6,7 +6,8 @@
  * size and time is bounded. A request is sent again, once, only when nothing
  * can have been done twice: it went out on a reused connection which was found
  * closed before any byte of an answer, and it is idempotent, or not all of it
- * had been sent.
+ * had been sent. One that shares a connection (http_lane) may besides that be
+ * sent once more by itself.
  *
  * Two ways of use: http_fetch for a whole answer in memory; http_open,
  * http_read, http_close for one that streams (events, large files).
@@ -91,7 +92,8 @@ enum http_phase {
  * what `source` gave; or the cancellation's reason. *phase (may be NULL) says
  * where. An answer that comes before the body is all sent ends the sending
  * and is returned. Parks; when cancelled its connection is closed and no
- * other. On failure *response is empty. */
+ * other, and who shares it goes on by another. On failure *response is empty.
+ */
 int http_fetch(struct pool *pool, const struct http_request *request,
 	       struct http_response *response, enum http_phase *phase,
 	       struct deadline total);

@@ -40,6 +40,8 @@ struct lane {
 	uint32_t turn;			     /* whose it is */
 	uint32_t users; /* tasks that may look at it still */
 	bool forming, sent, broken;
+	struct deadline patience; /* of those behind, once it is sent */
+	int64_t first_ns;	  /* MONOTONIC; the first answer was read */
 	char space[HTTP_LANE_BYTES];
 };
 
@@ -103,6 +105,12 @@ static struct lane *lane_find(const struct http_lanes *lanes,
 	return NULL;
 }
 
+/* How many may be in a lane now. */
+static uint32_t lane_most(const struct http_lanes *lanes)
+{
+	return lanes->most ? lanes->most : HTTP_LANE_MAX;
+}
+
 /* Adds the request. False: it cannot be written, and is not in. */
 static bool add(struct lane *lane, const struct http_request *request,
 		struct place *place)
@@ -117,7 +125,8 @@ static bool add(struct lane *lane, const struct http_request *request,
 	}
 	lane->users++;
 	lane->places[lane->count++] = place;
-	if (lane->count == HTTP_LANE_MAX || lane->out.len >= HTTP_LANE_BYTES)
+	if (lane->count >= lane_most(lane->lanes) ||
+	    lane->out.len >= HTTP_LANE_BYTES)
 		stop_forming(lane);
 	return true;
 }
@@ -138,7 +147,9 @@ static void lane_break(struct lane *lane)
 	stop_forming(lane);
 	lane->broken = true;
 	lane->stream = NULL;
-	if (lane->turn + 1 < lane->count)
+	/* One that has served before may be at its end, and one that never came
+	 * about says nothing. */
+	if (lane->turn + 1 < lane->count && stream && !stream->conn->reused)
 		distrust(lane);
 	for (uint32_t i = lane->turn + 1; i < lane->count; i++)
 		if (lane->places[i])
@@ -147,14 +158,37 @@ static void lane_break(struct lane *lane)
 		http_call_drop(stream, false);
 }
 
+/* All answers have come: how far apart they were says how many the next lanes
+ * may have, so that the last one waits HTTP_LANE_WAIT_MS for those before. */
+static void note_speed(struct lane *lane, int64_t now)
+{
+	int64_t apart, most;
+
+	if (lane->count < 2)
+		return;
+	apart = (now - lane->first_ns) / (lane->count - 1);
+	most = 1 +
+	       HTTP_LANE_WAIT_MS * CLOCK_NS_PER_MS / (apart > 0 ? apart : 1);
+	/* With one alone nothing could be learnt. */
+	if (most < 2)
+		most = 2;
+	lane->lanes->most = most < HTTP_LANE_MAX ? (uint32_t)most
+						 : HTTP_LANE_MAX;
+}
+
 /* Whoever had the turn is through, and its answer was whole. Parks only to
  * close. */
 static void lane_pass(struct lane *lane)
 {
 	struct http_stream *stream = lane->stream;
 	const struct http_reader *r = &stream->reader;
+	int64_t now = clock_now(lane->rt, CLOCK_ID_MONOTONIC);
 	uint32_t next = lane->turn + 1;
 
+	if (lane->turn == 0)
+		lane->first_ns = now;
+	if (next == lane->count)
+		note_speed(lane, now);
 	if (next == lane->count) {
 		lane->stream = NULL;
 		http_call_drop(stream, r->pos == r->end);
@@ -200,42 +234,45 @@ static int take_turn(struct lane *lane, const struct http_request *request,
 
 /* --- The two roles --- */
 
-/* One stretch of waiting for the turn. */
+/* Waits for the turn, and no longer than patience lasts; that begins when all
+ * has been sent, since to connect may take longer. */
 static int wait_some(struct lane *lane, struct place *place,
 		     struct deadline total)
 {
-	return event_wait(
-		&place->turn,
-		deadline_earlier(
-			lane->rt, total,
-			deadline_in_ms(lane->rt, HTTP_LANE_PATIENCE_MS)));
+	struct deadline until =
+		lane->sent ? lane->patience
+			   : deadline_in_ms(lane->rt, HTTP_LANE_PATIENCE_MS);
+
+	return event_wait(&place->turn,
+			  deadline_earlier(lane->rt, total, until));
 }
 
 /* Waits for the turn: 0, or why there is none. */
 static int wait_turn(struct lane *lane, struct place *place,
 		     struct deadline total)
 {
-	int err = wait_some(lane, place, total);
+	bool sent, in_time;
+	int err;
 
-	/* To connect may take longer. */
-	while (err == -ETIMEDOUT && !lane->sent &&
-	       deadline_left_ns(lane->rt, total) > 0 &&
-	       !task_cancelled(lane->rt))
+	do {
+		sent = lane->sent;
 		err = wait_some(lane, place, total);
+		in_time = !task_cancelled(lane->rt) &&
+			  deadline_left_ns(lane->rt, total) > 0;
+	} while (err == -ETIMEDOUT && in_time && !sent && !place->turn.set);
+	/* Patience may end in the turn in which its own comes. */
+	if (err == -ETIMEDOUT && in_time)
+		err = place->turn.set ? 0 : HTTP_LANE_ALONE;
 	if (place->turn.set && lane->broken)
 		return err ? err : HTTP_LANE_ALONE;
-	if (place->turn.set && err) { /* cancelled in the same turn */
+	if (place->turn.set && err) { /* so may the time, or the task */
 		lane_break(lane);
-		return err;
+	} else if (err) {
+		lane->places[place->index] = NULL;
+		if (err == HTTP_LANE_ALONE)
+			distrust(lane);
 	}
-	if (!err)
-		return 0;
-	lane->places[place->index] = NULL;
-	if (err != -ETIMEDOUT || task_cancelled(lane->rt) ||
-	    deadline_left_ns(lane->rt, total) <= 0)
-		return err;
-	distrust(lane);
-	return HTTP_LANE_ALONE;
+	return err;
 }
 
 static int follow(struct lane *lane, const struct http_request *request,
@@ -248,10 +285,10 @@ static int follow(struct lane *lane, const struct http_request *request,
 	event_init(lane->rt, &place.turn);
 	if (!add(lane, request, &place))
 		return HTTP_LANE_ALONE;
-	*phase = HTTP_PHASE_SEND;
 	err = wait_turn(lane, &place, total);
+	/* Never CONNECT: why that failed is the leader's to say. */
+	*phase = lane->sent ? HTTP_PHASE_RECEIVE : HTTP_PHASE_SEND;
 	if (!err) {
-		*phase = HTTP_PHASE_RECEIVE;
 		http_call_expect(lane->stream, request,
 				 http_call_body_max(request));
 		err = take_turn(lane, request, response, total);
@@ -278,7 +315,8 @@ static int send_all(struct lane *lane, const struct http_request *request,
 	http1_writer_free(&lane->out);
 	/* It may have been closed while it was idle. */
 	if (n == 0 || n == -ECONNRESET || n == -EPIPE)
-		return HTTP_LANE_ALONE;
+		return s->conn->reused || lane->count > 1 ? HTTP_LANE_ALONE
+							  : -ECONNRESET;
 	if (n < 0)
 		return (int)n;
 	http_reader_filled(r, (size_t)n);
@@ -299,6 +337,7 @@ static int lead(struct lane *lane, struct pool *pool,
 		err = task_yield(lane->rt);
 	stop_forming(lane);
 	lane->sent = true;
+	lane->patience = deadline_in_ms(lane->rt, HTTP_LANE_PATIENCE_MS);
 	if (!err) {
 		http_call_expect(lane->stream, request,
 				 http_call_body_max(request));
@@ -333,8 +372,8 @@ int http_lane_fetch(struct http_lanes *lanes, struct pool *pool,
 	if (lane && add(lane, request, NULL))
 		return lead(lane, pool, request, response, phase, total);
 	if (lane) {
-		stop_forming(lane);
-		free(lane);
+		lane->users = 1;
+		leave(lane);
 	}
 	return HTTP_LANE_ALONE;
 }

@@ -225,6 +225,7 @@ int task_spawn(struct scope *scope, const char *name, enum task_stack stack,
 	task->wait = NULL;
 	task->stack = stack;
 	task->shielded = false;
+	task->patient = 0;
 	task->name = name;
 	task->fn = fn;
 	task->arg = arg;

@@ -93,6 +93,32 @@ static int nobody_else_waits(struct rt *rt, void *arg)
 	return 0;
 }
 
+static void note_patience(struct rt *rt, void *arg)
+{
+	*(uint32_t *)arg = task_patience(rt);
+	task_patient(rt, 7);
+	CHECK_EQ(task_patience(rt), 7);
+}
+
+/* Also where the last task on the same stack was patient. */
+static int a_new_task_is_in_a_hurry(struct rt *rt, void *arg)
+{
+	uint32_t patience;
+
+	(void)arg;
+	for (int i = 0; i < 3; i++) {
+		struct scope scope;
+
+		scope_open(rt, &scope, DEADLINE_NEVER);
+		CHECK_EQ(task_spawn(&scope, "new", TASK_STACK_SMALL,
+				    note_patience, &patience),
+			 0);
+		CHECK_EQ(scope_join(&scope), 0);
+		CHECK_EQ(patience, 0);
+	}
+	return 0;
+}
+
 #define TEST(name)                                                             \
 	static void test_##name(void **state)                                  \
 	{                                                                      \
@@ -102,12 +128,14 @@ static int nobody_else_waits(struct rt *rt, void *arg)
 
 TEST(together)
 TEST(nobody_else_waits)
+TEST(a_new_task_is_in_a_hurry)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_together),
 		cmocka_unit_test(test_nobody_else_waits),
+		cmocka_unit_test(test_a_new_task_is_in_a_hurry),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
