@@ -83,6 +83,19 @@ static void note_first(struct agenda *agenda, const struct slot *slot)
 	}
 }
 
+/* Puts the last one in the place of one that waits no more. */
+static void fill_gap(struct agenda *agenda, struct slot *slot)
+{
+	uint32_t place = slot->item->place;
+
+	slot->item->place = 0;
+	agenda->count--;
+	if (place > agenda->count)
+		return;
+	*slot = agenda->waiting[agenda->count];
+	slot->item->place = place;
+}
+
 /* Off the items that wait. */
 static void take_out(struct agenda_item *item)
 {
@@ -92,9 +105,7 @@ static void take_out(struct agenda_item *item)
 
 	if (slot->due == first->due || slot->latest == first->latest)
 		agenda->outdated = true;
-	*slot = agenda->waiting[--agenda->count];
-	slot->item->place = item->place;
-	item->place = 0;
+	fill_gap(agenda, slot);
 }
 
 /* To the items that wait. */
@@ -222,26 +233,21 @@ static int by_turn(const void *a, const void *b)
 /* Looks at all that wait, and has those that are due by `now` ready. */
 static void look(struct agenda *agenda, int64_t now)
 {
-	uint32_t left = 0, due = 0;
+	uint32_t due = 0;
 
 	agenda->first[AGENDA_FIRST] = agenda->first[AGENDA_LATER] = none;
 	agenda->outdated = false;
-	for (uint32_t i = 0; i < agenda->count; i++) {
-		struct slot slot = agenda->waiting[i];
+	for (uint32_t i = 0; i < agenda->count;) {
+		struct slot *slot = &agenda->waiting[i];
 
-		if (slot.due <= now) {
-			slot.item->place = 0;
-			agenda->due[due++] = slot.item;
+		if (slot->due > now) {
+			note_first(agenda, slot);
+			i++;
 			continue;
 		}
-		note_first(agenda, &slot);
-		if (left != i) {
-			agenda->waiting[left] = slot;
-			slot.item->place = left + 1;
-		}
-		left++;
+		agenda->due[due++] = slot->item;
+		fill_gap(agenda, slot);
 	}
-	agenda->count = left;
 	qsort(agenda->due, due, sizeof(*agenda->due), by_turn);
 	for (uint32_t i = 0; i < due; i++)
 		ready_in(agenda->due[i]);
