@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,46 +165,46 @@ static void take_refusal(struct platform_reply *reply, const struct pool *pool)
 	reply->mark = pool_refusal_mark(pool);
 }
 
-/* The request as HTTP has it; everything borrowed from the arguments. */
-static struct http_request as_http(const struct platform_request *request,
-				   const struct token *token)
+/* Makes it the request as HTTP has it; everything borrowed. */
+static void as_http(struct http_request *http,
+		    const struct platform_request *request,
+		    const struct token *token)
 {
-	struct http_request http = {
-		.method = request->method,
-		.url = request->who->url,
-		.target = request->target,
-		.body = request->body,
-		.body_len = request->body_len,
-		.source = request->source,
-		.source_arg = request->source_arg,
-		.idempotent = request->idempotent,
-		.urgent = request->class == PACE_BEAT,
-		.lanes = request->class == PACE_POLL ? &request->client->lanes
-						     : NULL,
-		.idle_ms = request->timeout_ms > HTTP_IDLE_MS
-				   ? (uint32_t)request->timeout_ms
-				   : 0,
-		.body_max = request->answer_max,
-	};
+	/* But for the room for fields, which is most of it. */
+	memset(http, 0, offsetof(struct http_request, fields));
+	http->method = request->method;
+	http->url = request->who->url;
+	http->target = request->target;
+	http->body = request->body;
+	http->body_len = request->body_len;
+	http->source = request->source;
+	http->source_arg = request->source_arg;
+	http->idempotent = request->idempotent;
+	http->urgent = request->class == PACE_BEAT;
+	if (request->class == PACE_POLL)
+		http->lanes = &request->client->lanes;
+	if (request->timeout_ms > HTTP_IDLE_MS)
+		http->idle_ms = (uint32_t)request->timeout_ms;
+	http->body_max = request->answer_max;
 
 	if (token->bearer != NULL)
-		add_field(&http, "Authorization", token->bearer);
-	add_field(&http, "Origin", request->who->origin);
+		add_field(http, "Authorization", token->bearer);
+	add_field(http, "Origin", request->who->origin);
 	if (request->who->org_id != NULL)
-		add_field(&http, "X-Molecule-Org-Id", request->who->org_id);
+		add_field(http, "X-Molecule-Org-Id", request->who->org_id);
 	if (request->type != NULL)
-		add_field(&http, "Content-Type", request->type);
+		add_field(http, "Content-Type", request->type);
 	if (request->as_workspace)
-		add_field(&http, "X-Workspace-ID", request->who->workspace_id);
-	return http;
+		add_field(http, "X-Workspace-ID", request->who->workspace_id);
 }
 
 static void fetch(const struct platform_request *request,
 		  const struct token *token, struct platform_reply *reply)
 {
-	struct http_request http = as_http(request, token);
-	struct http_response response = { 0 };
+	struct http_request http;
+	struct http_response response;
 
+	as_http(&http, request, token);
 	reply->err = http_fetch(
 		request->client->pool, &http, &response, &reply->phase,
 		deadline_in_ms(request->client->rt, request->timeout_ms));
@@ -217,9 +218,10 @@ static void open_stream(const struct platform_request *request,
 			const struct token *token, struct platform_reply *reply,
 			struct http_stream **stream)
 {
-	struct http_request http = as_http(request, token);
+	struct http_request http;
 	int status;
 
+	as_http(&http, request, token);
 	reply->err = http_open(
 		request->client->pool, &http, stream, &status,
 		deadline_in_ms(request->client->rt, request->timeout_ms));

@@ -53,9 +53,7 @@ struct http_request {
 	const char *method;
 	const struct url *url; /* origin and path prefix */
 	const char *target;    /* appended to url->path: "/registry/…?…" */
-	struct http_field fields[HTTP_REQUEST_FIELDS_MAX];
-	size_t field_count;
-	const void *body; /* NULL: none (or `source`) */
+	const void *body;      /* NULL: none (or `source`) */
 	size_t body_len;
 	http_source_fn source; /* streams `body_len` bytes instead of `body` */
 	void *source_arg;
@@ -66,6 +64,8 @@ struct http_request {
 	struct http_lanes *lanes;
 	uint32_t idle_ms; /* 0: HTTP_IDLE_MS; between bytes, either way */
 	size_t body_max;  /* of the answer; 0: HTTP_RESPONSE_BODY_MAX */
+	size_t field_count;
+	struct http_field fields[HTTP_REQUEST_FIELDS_MAX];
 };
 
 /* An answer. Owned by the caller: http_response_free. */
