@@ -187,9 +187,8 @@ static void lane_pass(struct lane *lane)
 
 	if (lane->turn == 0)
 		lane->first_ns = now;
-	if (next == lane->count)
-		note_speed(lane, now);
 	if (next == lane->count) {
+		note_speed(lane, now);
 		lane->stream = NULL;
 		http_call_drop(stream, r->pos == r->end);
 	} else if (lane->places[next]) {
