@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "net/http_call.h"
+#include "runtime/defect.h"
 #include "runtime/event.h"
 #include "runtime/rt.h"
 #include "runtime/task.h"
@@ -155,7 +156,7 @@ static void lane_break(struct lane *lane)
 		if (lane->places[i])
 			event_set(&lane->places[i]->turn);
 	if (stream)
-		http_call_drop(stream, false);
+		http_call_drop(stream, DEFECT(ANSWER_ASTRAY));
 }
 
 /* All answers have come: how far apart they were says how many the next lanes

@@ -28,6 +28,7 @@ enum defect {
 	DEFECT_TOKEN_LOGGED,	/* with what was refused */
 	DEFECT_LEAK_BYTES,	/* of a request that failed */
 	DEFECT_SHORT_WRITE,	/* what a short write left is not written */
+	DEFECT_ANSWER_ASTRAY, /* a connection is used again with one to come */
 	DEFECT_COUNT
 };
 

@@ -13,9 +13,10 @@ const struct defect_known defects_known[DEFECT_COUNT] = {
 	[DEFECT_BEAT_SKIPPED] = { "no beat after a suspend", 8 },
 	[DEFECT_ANSWER_TWICE] = { "an answer comes twice", 3 },
 	[DEFECT_LEAK_DESCRIPTOR] = { "a descriptor leaks", 1 },
-	[DEFECT_TOKEN_LOGGED] = { "a token is logged", 4 },
+	[DEFECT_TOKEN_LOGGED] = { "a token is logged", 3 },
 	[DEFECT_LEAK_BYTES] = { "memory leaks", 4 },
 	[DEFECT_SHORT_WRITE] = { "a short write is taken for a whole one", 1 },
+	[DEFECT_ANSWER_ASTRAY] = { "an answer goes to another", 8 },
 };
 
 enum defect defect_planted;

@@ -58,6 +58,9 @@ void plan_draw(struct plan *plan, struct sim_random *lot)
 		.modern = sim_random_chance(lot, 50 * PERCENT) ? 40 : 0,
 		.fidgets = 20 + sim_random_below(lot, 60),
 	};
+	/* By what has been drawn: all else stays as it was for a seed. */
+	plan->together = plan->workspaces > 1 &&
+			 plan->letter_ns / MINUTE % 3 == 0;
 	plan->list = plan->workspaces > 1 ||
 		     sim_random_chance(lot, 20 * PERCENT);
 	if (sim_random_chance(lot, 10 * PERCENT))

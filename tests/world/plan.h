@@ -31,6 +31,7 @@ struct plan {
 	bool token_file; /* the token is in CONFIGS_DIR */
 	bool fresh;	 /* CONFIGS_DIR is not there yet */
 	bool by_name;	 /* the platform has a name, which is looked up */
+	bool together;	 /* the polls of all are due at the same moments */
 	/* Mean times between two letters to a workspace, and of peers. */
 	int64_t letter_ns, peer_ns;
 	uint32_t flood;	     /* chance that a letter is many */

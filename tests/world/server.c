@@ -64,6 +64,10 @@ static const char *environment(void *arg, const char *name)
 		return "1";
 	if (strcmp(name, "DELEGATION_TIMEOUT") == 0)
 		return "60";
+	/* So short that its parts are rounded to none. */
+	if (strcmp(name, "MOLECULE_MCP_POLL_INTERVAL_SECS") == 0 &&
+	    plan->together)
+		return "0.7";
 	if (plan->list)
 		return strcmp(name, "MOLECULE_WORKSPACES") == 0 ? list(env)
 								: NULL;
