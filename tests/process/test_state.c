@@ -79,6 +79,9 @@ static void two_of_them_share_a_directory(void **state)
 	two = rig_start(rig);
 	mcp_hello(one);
 	mcp_hello(two);
+	/* Who begins later begins with the other's cursor. */
+	fake_expect(rig->fake, "GET", ACTIVITY, 0);
+	fake_expect(rig->fake, "GET", "/workspaces/" PEER_ID "/activity", 0);
 	for (int i = 1; i <= 40; i++) {
 		fake_message(rig->fake, i, NULL, "m");
 		pause_ms(10);
