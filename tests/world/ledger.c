@@ -47,7 +47,7 @@ static void check(struct life *life, int workspace, const struct letter *last)
 		if (size > 0 && memmem(journal, (size_t)size, letter->id,
 				       strlen(letter->id)))
 			continue;
-		if (letter->got == 0 && letters_excused(life, letter))
+		if (letters_excused(life, letter))
 			continue;
 		/* Those given up are forgotten after a while. */
 		if (letter->got == 0 || given_up == 0)

@@ -129,7 +129,8 @@ bool letters_excused(const struct life *life, const struct letter *letter)
 				: life->sessions;
 
 	return letter->session < session &&
-	       (kept == 0 || letter->written < kept);
+	       (kept == 0 || letter->written < kept) &&
+	       (letter->got == 0 || letter->fleeting);
 }
 
 /* Those before it must have come before. */
@@ -214,6 +215,7 @@ struct letter *letters_got(struct life *life, enum letters_way way,
 	if (way == LETTERS_WAIT)
 		check_time(life, letter, waiting_ns);
 	letter->got = sim_time(life->world);
+	letter->fleeting = life->weather.disk;
 	return letter;
 }
 
@@ -292,7 +294,7 @@ void letters_settle(struct life *life)
 		const struct letter *letter = &letters->all[i];
 
 		if (letter->popped || letter->pop_asked || letter->answered ||
-		    (letter->got == 0 && letters_excused(life, letter)))
+		    letters_excused(life, letter))
 			continue;
 		if (letter->got == 0)
 			sim_fail(life->world, "letter %u has never come", i);

@@ -38,6 +38,7 @@ struct letter {
 	bool pop_asked;	   /* somebody has tried to pop it */
 	bool popped;	   /* and has been told that it is gone */
 	bool answered;	   /* it was the result of a delegation */
+	bool fleeting;	   /* the disk took nothing when it was got */
 	unsigned session;  /* in which it was written */
 	int64_t written;   /* when */
 	int64_t got;	   /* when first; 0: not yet */
@@ -87,7 +88,8 @@ struct letter *letters_got(struct life *life, enum letters_way way,
 /* The workspace's cursor has been kept. */
 void letters_kept(struct life *life, int workspace);
 
-/* It was written before there was a cursor, and in an earlier session. */
+/* It was written before there was a cursor, and in an earlier session, which
+ * could not keep it either. */
 bool letters_excused(const struct life *life, const struct letter *letter);
 
 /* The letter that is this row, or NULL. */
