@@ -188,9 +188,9 @@ void agenda_free(struct agenda *agenda)
 	scope_close(&agenda->scope);
 	while (agenda->count > 0)
 		take_out(agenda->waiting[agenda->count - 1].item);
-	for (int class = 0; class < CLASSES; class ++)
-		while (agenda->ready[class].head)
-			ready_out(agenda->ready[class].head);
+	for (int i = 0; i < CLASSES; i++)
+		while (agenda->ready[i].head)
+			ready_out(agenda->ready[i].head);
 	free(agenda->waiting);
 	free(agenda->due);
 	free(agenda);
@@ -296,10 +296,10 @@ static struct deadline wake_time(struct agenda *agenda)
 
 	if (agenda->outdated)
 		look(agenda, INT64_MIN);
-	for (int class = 0; class < CLASSES; class ++)
-		if (has_room(agenda, (enum agenda_class) class) &&
-		    agenda->first[class].latest < first.latest)
-			first = agenda->first[class];
+	for (int i = 0; i < CLASSES; i++)
+		if (has_room(agenda, (enum agenda_class)i) &&
+		    agenda->first[i].latest < first.latest)
+			first = agenda->first[i];
 	agenda->keeper_until = first.latest;
 	if (first.latest == INT64_MAX)
 		return DEADLINE_NEVER;

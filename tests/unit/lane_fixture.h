@@ -103,6 +103,12 @@ static inline void crowd_run(struct crowd *c)
 	CHECK_EQ(c->ended, c->count);
 }
 
+static inline void crowd_close(struct crowd *c, struct peer *p)
+{
+	free(c);
+	peer_free(p);
+}
+
 /* A fresh lane may be formed again. */
 static inline void crowd_trust(struct crowd *c)
 {

@@ -47,8 +47,7 @@ static int answers_in_order(struct rt *rt, void *arg)
 	CHECK_EQ(c->lanes.shared, 6);
 	CHECK_EQ(c->lanes.alone_until, 0);
 	CHECK(!c->lanes.forming);
-	free(c);
-	peer_free(p);
+	crowd_close(c, p);
 	return 0;
 }
 
@@ -73,8 +72,7 @@ static void ends_after_first(struct rt *rt, const struct step *steps)
 	CHECK_EQ(c->right, 2);
 	CHECK_EQ(c->lanes.shared, 1);
 	CHECK_EQ(p->accepted, 6);
-	free(c);
-	peer_free(p);
+	crowd_close(c, p);
 }
 
 #define THEN                                                                   \
@@ -143,8 +141,7 @@ static int is_spoilt(struct rt *rt, void *arg)
 	CHECK_EQ(c->right, 2);
 	CHECK_EQ(c->askers[1].result, -EPROTO);
 	CHECK_EQ(p->accepted, 4);
-	free(c);
-	peer_free(p);
+	crowd_close(c, p);
 	return 0;
 }
 
@@ -173,8 +170,7 @@ static int was_stale(struct rt *rt, void *arg)
 	crowd_run(c);
 	CHECK_EQ(c->right, 2);
 	CHECK_EQ(p->accepted, 3);
-	free(c);
-	peer_free(p);
+	crowd_close(c, p);
 	return 0;
 }
 
@@ -189,8 +185,7 @@ static int is_refused(struct rt *rt, void *arg)
 	crowd_run(c);
 	for (uint32_t i = 0; i < c->count; i++)
 		CHECK_EQ(c->askers[i].result, -ECONNREFUSED);
-	free(c);
-	peer_free(p);
+	crowd_close(c, p);
 	return 0;
 }
 
@@ -226,8 +221,7 @@ static int is_slow(struct rt *rt, void *arg)
 	CHECK(until(rt, &p->held, 1));
 	crowd_trust(c);
 	hang_up(&second, false);
-	free(c);
-	peer_free(p);
+	crowd_close(c, p);
 	return 0;
 }
 
@@ -252,8 +246,7 @@ static int is_cancelled(struct rt *rt, void *arg)
 		CHECK(after == 3 ? c->right == 1 : c->right <= 1);
 		CHECK_EQ(c->askers[2].result, -ECANCELED);
 		CHECK(!c->lanes.forming);
-		free(c);
-		peer_free(p);
+		crowd_close(c, p);
 	}
 	(void)arg;
 	return 0;
@@ -294,8 +287,7 @@ static int has_a_gap(struct rt *rt, void *arg)
 	CHECK_EQ(scope_join(&c->scope), 0);
 	CHECK_EQ(c->right, 2);
 	CHECK_EQ(p->accepted, 2);
-	free(c);
-	peer_free(p);
+	crowd_close(c, p);
 	return 0;
 }
 
@@ -318,8 +310,7 @@ static int shares_only_if_patient(struct rt *rt, void *arg)
 	CHECK_EQ(c->right, 2);
 	CHECK_EQ(p->accepted, 4);
 	CHECK_EQ(c->lanes.shared, 0);
-	free(c);
-	peer_free(p);
+	crowd_close(c, p);
 	return 0;
 }
 
@@ -405,8 +396,7 @@ static int bears_anything(struct rt *rt, void *arg)
 	/* Most go well, and together. */
 	CHECK(right > ROUNDS * HTTP_LANE_MAX / 2);
 	CHECK(c->lanes.shared > ROUNDS);
-	free(c);
-	peer_free(p);
+	crowd_close(c, p);
 	return 0;
 }
 
@@ -450,8 +440,7 @@ static int fills_lanes(struct rt *rt, void *arg)
 	CHECK_EQ(c->lanes.shared, 3 * (ASKERS_MAX - lanes));
 	CHECK_EQ(pool_counters(c->pool)->opened, lanes);
 	CHECK_EQ(c->lanes.alone_until, 0);
-	free(c);
-	peer_free(p);
+	crowd_close(c, p);
 	scope_close(&scope);
 	http_server_stop(&server);
 	return 0;

@@ -32,8 +32,7 @@ static void is_stalled(struct rt *rt, const struct step *steps)
 	stall(LONG_MS);
 	CHECK_EQ(scope_join(&c->scope), 0);
 	CHECK_EQ(c->right, 3);
-	free(c);
-	peer_free(p);
+	crowd_close(c, p);
 }
 
 static int bears_a_stall(struct rt *rt, void *arg)
@@ -100,8 +99,7 @@ static int waits_for_the_connection(struct rt *rt, void *arg)
 	CHECK_EQ(c->lanes.alone_until, 0);
 	for (uint32_t i = 1; i < POOL_COMMON_MAX; i++)
 		pool_give(p->pool, conns[i], false);
-	free(c);
-	peer_free(p);
+	crowd_close(c, p);
 	return 0;
 }
 
@@ -130,8 +128,7 @@ static int an_old_connection_ends(struct rt *rt, void *arg)
 	CHECK_EQ(c->right, 3);
 	CHECK_EQ(c->lanes.shared, 3);
 	CHECK_EQ(c->lanes.alone_until, 0);
-	free(c);
-	peer_free(p);
+	crowd_close(c, p);
 	return 0;
 }
 
@@ -150,8 +147,7 @@ static int nobody_answers(struct rt *rt, void *arg)
 	crowd_run(c);
 	CHECK_EQ(c->askers[0].result, -ECONNRESET);
 	CHECK_EQ(p->requests, 1);
-	free(c);
-	peer_free(p);
+	crowd_close(c, p);
 	return 0;
 }
 
@@ -180,8 +176,7 @@ static int slow_answers_make_short_lanes(struct rt *rt, void *arg)
 	CHECK_EQ(scope_join(&c->scope), 0);
 	CHECK_EQ(c->right, 3);
 	CHECK_EQ(c->lanes.most, 2);
-	free(c);
-	peer_free(p);
+	crowd_close(c, p);
 	return 0;
 }
 
@@ -219,8 +214,7 @@ static int refuses_to_send(struct rt *rt, void *arg)
 		 0);
 	CHECK_EQ(scope_join(&c->scope), 0);
 	CHECK_EQ(pool_counters(p->pool)->opened, 0);
-	free(c);
-	peer_free(p);
+	crowd_close(c, p);
 	return 0;
 }
 
